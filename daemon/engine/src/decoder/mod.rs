@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The seam to the software decoders: a [`Decoder`] takes pictures and completes each exactly once, in order.
+//!
+//! `ffmpeg` does H.264 and VP9 through libavcodec, `dav1d` does AV1 through rav1d's dav1d API. Only these two hold FFI.
+
+use crate::{error::EngineError, frame::Frame};
+use v4l2_common::picture::Picture;
+
+/// A picture that has left a decoder.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    /// As given to [`Decoder::send`].
+    pub sequence: u64,
+    /// The decoded (or concealed) frame; `None` if there is nothing to show. Without film grain.
+    pub frame: Option<Frame>,
+    /// The same frame with film grain, where the picture asked for grain.
+    pub grained: Option<Frame>,
+    /// Why the picture is damaged or missing.
+    pub error: Option<EngineError>,
+}
+
+/// One stream's software decoder; lives on the session's worker thread.
+pub(crate) trait Decoder: Send {
+    /// Feeds one picture. May block until one of the decoder's threads is free, never for a whole pipeline. Whatever has
+    /// completed is appended to `done` in submission order; an error of this picture is a completion, too.
+    fn send(&mut self, sequence: u64, picture: Picture, done: &mut Vec<Decoded>);
+
+    /// Pushes the pipeline until at least the oldest pending picture is out (appended to `done`). Pictures behind it go
+    /// on decoding. Without pending pictures: nothing.
+    fn push(&mut self, done: &mut Vec<Decoded>);
+
+    /// Pictures sent and not yet completed.
+    fn pending(&self) -> usize;
+}
