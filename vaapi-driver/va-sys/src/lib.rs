@@ -55,3 +55,11 @@ pub fn to_bytes<T: Plain>(value: &T) -> Vec<u8> {
     unsafe { core::ptr::copy_nonoverlapping((value as *const T).cast::<u8>(), bytes.as_mut_ptr(), size) };
     bytes
 }
+
+impl VADecPictureParameterBufferVP9 {
+    /// The bit-fields of `pic_fields`.
+    pub fn pic_bits(&self) -> _VADecPictureParameterBufferVP9__bindgen_ty_1__bindgen_ty_1 {
+        // SAFETY: both members of the union are the same 32 bits of plain integers.
+        unsafe { self.pic_fields.bits }
+    }
+}
