@@ -1,2 +1,0 @@
-// SPDX-License-Identifier: BSD-2-Clause
-//! H.264 controls to SPS and PPS NAL units.
