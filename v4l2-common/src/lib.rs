@@ -5,6 +5,7 @@
 //! embedded engine, our kernel device and hardware decoders consume them. The structs of [`uapi`] are those of the
 //! kernel's `linux/v4l2-controls.h`, letter for letter.
 
+pub mod av1;
 pub mod bits;
 pub mod picture;
 pub mod uapi;
