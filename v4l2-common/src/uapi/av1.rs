@@ -2,7 +2,13 @@
 //! `V4L2_CID_STATELESS_AV1_*` control payloads (`linux/v4l2-controls.h`).
 #![allow(missing_docs)] // names and meaning are the kernel header's
 
+use super::V4L2_CID_CODEC_STATELESS_BASE as BASE;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+pub const V4L2_CID_STATELESS_AV1_SEQUENCE: u32 = BASE + 500;
+pub const V4L2_CID_STATELESS_AV1_TILE_GROUP_ENTRY: u32 = BASE + 501;
+pub const V4L2_CID_STATELESS_AV1_FRAME: u32 = BASE + 502;
+pub const V4L2_CID_STATELESS_AV1_FILM_GRAIN: u32 = BASE + 505;
 
 pub const V4L2_AV1_TOTAL_REFS_PER_FRAME: usize = 8;
 pub const V4L2_AV1_CDEF_MAX: usize = 8;

@@ -2,7 +2,22 @@
 //! `V4L2_CID_STATELESS_H264_*` control payloads (`linux/v4l2-controls.h`).
 #![allow(missing_docs)] // names and meaning are the kernel header's
 
+use super::V4L2_CID_CODEC_STATELESS_BASE as BASE;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+pub const V4L2_CID_STATELESS_H264_DECODE_MODE: u32 = BASE;
+pub const V4L2_CID_STATELESS_H264_START_CODE: u32 = BASE + 1;
+pub const V4L2_CID_STATELESS_H264_SPS: u32 = BASE + 2;
+pub const V4L2_CID_STATELESS_H264_PPS: u32 = BASE + 3;
+pub const V4L2_CID_STATELESS_H264_SCALING_MATRIX: u32 = BASE + 4;
+pub const V4L2_CID_STATELESS_H264_PRED_WEIGHTS: u32 = BASE + 5;
+pub const V4L2_CID_STATELESS_H264_SLICE_PARAMS: u32 = BASE + 6;
+pub const V4L2_CID_STATELESS_H264_DECODE_PARAMS: u32 = BASE + 7;
+
+pub const V4L2_STATELESS_H264_DECODE_MODE_SLICE_BASED: u32 = 0;
+pub const V4L2_STATELESS_H264_DECODE_MODE_FRAME_BASED: u32 = 1;
+pub const V4L2_STATELESS_H264_START_CODE_NONE: u32 = 0;
+pub const V4L2_STATELESS_H264_START_CODE_ANNEX_B: u32 = 1;
 
 pub const V4L2_H264_NUM_DPB_ENTRIES: usize = 16;
 pub const V4L2_H264_REF_LIST_LEN: usize = 2 * V4L2_H264_NUM_DPB_ENTRIES;

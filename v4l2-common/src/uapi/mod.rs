@@ -18,4 +18,9 @@ macro_rules! zeroed_default {
 
 pub mod av1;
 pub mod h264;
+#[cfg(test)]
+mod layout;
 pub mod vp9;
+
+/// `V4L2_CID_CODEC_STATELESS_BASE`
+pub const V4L2_CID_CODEC_STATELESS_BASE: u32 = 0x00a4_0900;

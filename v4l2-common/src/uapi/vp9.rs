@@ -2,7 +2,11 @@
 //! `V4L2_CID_STATELESS_VP9_*` control payloads (`linux/v4l2-controls.h`).
 #![allow(missing_docs)] // names and meaning are the kernel header's
 
+use super::V4L2_CID_CODEC_STATELESS_BASE as BASE;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+pub const V4L2_CID_STATELESS_VP9_FRAME: u32 = BASE + 300;
+pub const V4L2_CID_STATELESS_VP9_COMPRESSED_HDR: u32 = BASE + 301;
 
 pub const V4L2_VP9_LOOP_FILTER_FLAG_DELTA_ENABLED: u8 = 0x1;
 pub const V4L2_VP9_LOOP_FILTER_FLAG_DELTA_UPDATE: u8 = 0x2;
