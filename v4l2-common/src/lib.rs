@@ -8,4 +8,5 @@
 pub mod av1;
 pub mod bits;
 pub mod picture;
+pub mod trace;
 pub mod uapi;

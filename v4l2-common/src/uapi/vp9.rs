@@ -145,6 +145,7 @@ pub struct v4l2_ctrl_vp9_compressed_hdr {
     pub tx8: [[u8; 1]; 2],
     pub tx16: [[u8; 2]; 2],
     pub tx32: [[u8; 3]; 2],
+    #[allow(clippy::type_complexity)] // the kernel's array
     pub coef: [[[[[[u8; 3]; 6]; 6]; 2]; 2]; 4],
     pub skip: [u8; 3],
     pub inter_mode: [[u8; 3]; 7],
