@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Counts what VP9 and AV1 streams show again without decoding it (`show_existing_frame`).
 
-use crate::{
-    manifest::{Codec, Stream},
-    process,
-};
+use crate::{manifest::Codec, process};
 use anyhow::{Context, Result, ensure};
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 /// How many shown frames of the stream are earlier frames shown (again); 0 for H.264, which has no such thing.
 ///
 /// # Errors
 /// FFmpeg cannot demultiplex the stream.
-pub fn repeated_frames(stream: &Stream) -> Result<u64> {
-    let split = match stream.codec {
+pub fn repeated_frames(codec: Codec, path: &Path) -> Result<u64> {
+    let split = match codec {
         Codec::H264 => return Ok(0),
         Codec::Vp9 => "vp9_superframe_split",
         Codec::Av1 => "null",
     };
-    let path = stream.path.to_string_lossy();
+    let path = path.to_string_lossy();
     let args = [
         "-v", "error", "-nostdin", "-i", &path, "-map", "0:v:0", "-c", "copy", "-bsf:v", split,
         "-f", "ivf", "-",
@@ -31,7 +28,7 @@ pub fn repeated_frames(stream: &Stream) -> Result<u64> {
     while let Some((header, body)) = rest.split_first_chunk::<12>() {
         let size = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
         let frame = body.get(..size).context("short IVF frame")?;
-        count += match stream.codec {
+        count += match codec {
             Codec::Vp9 => u64::from(vp9_shows_existing(frame)),
             _ => av1_shows_existing(frame)?,
         };

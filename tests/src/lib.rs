@@ -4,6 +4,7 @@
 pub mod client;
 pub mod coded;
 pub mod manifest;
+pub mod parallel;
 pub mod process;
 pub mod setting;
 pub mod stats;

@@ -6,6 +6,7 @@ use md5::{Digest, Md5};
 use std::{
     ffi::OsStr,
     io::{Read, Write},
+    os::unix::process::ExitStatusExt,
     process::{Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -14,7 +15,7 @@ use wait4::Wait4;
 /// What a finished process left.
 #[derive(Debug)]
 pub struct Finished {
-    /// As `waitpid` reports it; the exit code of a timed-out process is 137.
+    /// As `waitpid` reports it.
     pub status: ExitStatus,
     /// Whether the time limit ended it.
     pub timed_out: bool,
@@ -48,12 +49,12 @@ impl Finished {
             .find(|line| !line.trim().is_empty())
             .unwrap_or("");
         let last: String = last.trim().chars().take(160).collect();
-        match self.status.code() {
-            Some(0) => last,
-            // `timeout` reports the death of its child by a signal like a shell does.
-            Some(code @ 129..=165) => format!("died by signal {}: {last}", code - 128),
-            Some(code) => format!("exit status {code}: {last}"),
-            None => format!("{}: {last}", self.status),
+        // `timeout` dies by the signal that its child died by, or reports it as a shell does.
+        let code = self.status.code().unwrap_or(0);
+        match self.status.signal().or((code > 128).then_some(code - 128)) {
+            Some(signal) => format!("died by signal {signal}: {last}"),
+            None if code == 0 => last,
+            None => format!("exit status {code}: {last}"),
         }
     }
 }
@@ -76,7 +77,6 @@ where
     let started = Instant::now();
     let mut child = Command::new("timeout")
         .args([
-            "--foreground",
             "--signal=KILL",
             &format!("{:.1}", limit.as_secs_f64()),
             program,

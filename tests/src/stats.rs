@@ -1,17 +1,34 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The driver's own counts: with `DAEDALUS_STATS=path` it appends one line of `name=value` words per context.
 
-use std::{fs, path::Path};
+use std::{fmt, fs, path::Path};
 
 /// Sums over all contexts of a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Pictures given to `vaEndPicture`.
+    /// Pictures accepted by `vaEndPicture`.
     pub submitted: u64,
-    /// Pictures that decoded without an error.
-    pub completed: u64,
-    /// Pictures that were refused or damaged.
-    pub failed: u64,
+    /// Submitted pictures that decoded without an error.
+    pub decoded: u64,
+    /// Submitted pictures that were concealed or lost.
+    pub bad: u64,
+    /// Pictures that `vaEndPicture` refused.
+    pub refused: u64,
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            submitted,
+            decoded,
+            bad,
+            refused,
+        } = self;
+        write!(
+            f,
+            "driver: {submitted} submitted, {decoded} decoded, {bad} damaged or failed, {refused} refused"
+        )
+    }
 }
 
 impl Stats {
@@ -28,11 +45,12 @@ impl Stats {
             let Some((name, value)) = word.split_once('=') else {
                 continue;
             };
-            let value = value.parse().unwrap_or(0);
+            let count = value.parse().unwrap_or(0);
             match name {
-                "submitted" => sum.submitted += value,
-                "completed" => sum.completed += value,
-                "failed" => sum.failed += value,
+                "submitted" => sum.submitted += count,
+                "decoded" => sum.decoded += count,
+                "damaged" | "failed" => sum.bad += count,
+                "refused" => sum.refused += count,
                 _ => {}
             }
         }
@@ -49,16 +67,12 @@ impl Stats {
         if self.submitted == 0 {
             return Err("the driver decoded no picture".into());
         }
-        if self.failed > 0 || self.completed != self.submitted {
-            return Err(format!(
-                "driver: {} submitted, {} completed, {} failed",
-                self.submitted, self.completed, self.failed
-            ));
+        if self.bad + self.refused > 0 || self.decoded != self.submitted {
+            return Err(self.to_string());
         }
-        if self.completed + repeats < frames {
+        if self.decoded + repeats < frames {
             return Err(format!(
-                "{} frames shown, but the driver decoded {} pictures",
-                frames, self.completed
+                "{frames} frames shown, {repeats} of them repeated ({self})"
             ));
         }
         Ok(())
@@ -71,25 +85,29 @@ mod tests {
 
     #[test]
     fn lines_are_summed_and_checked() {
-        let text = "profile=H264High submitted=10 completed=10 failed=0\nprofile=H264High submitted=3 completed=2 failed=1\n";
+        let text = "pid=1 profile=H264High backend=embedded-engine submitted=10 decoded=10 damaged=0 failed=0 refused=0\n\
+            pid=1 profile=H264High backend=embedded-engine submitted=3 decoded=1 damaged=1 failed=1 refused=1\n";
         let stats = Stats::parse(text);
         assert_eq!(
             stats,
             Stats {
                 submitted: 13,
-                completed: 12,
-                failed: 1
+                decoded: 11,
+                bad: 2,
+                refused: 1
             }
         );
-        assert!(stats.account_for(12, 0).is_err());
+        assert!(stats.account_for(11, 0).is_err());
         let good = Stats {
             submitted: 13,
-            completed: 13,
-            failed: 0,
+            decoded: 13,
+            bad: 0,
+            refused: 0,
         };
         assert_eq!(good.account_for(13, 0), Ok(()));
         assert!(good.account_for(14, 0).is_err());
         assert_eq!(good.account_for(14, 1), Ok(()));
+        assert!(Stats { refused: 1, ..good }.account_for(13, 0).is_err());
         assert!(Stats::default().account_for(0, 0).is_err());
     }
 }

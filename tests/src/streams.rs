@@ -16,7 +16,6 @@ use std::{
     collections::HashMap,
     fs,
     path::{Path, PathBuf},
-    sync::Mutex,
     time::Duration,
 };
 
@@ -116,28 +115,13 @@ pub fn prepare(
     for name in needed {
         make_source(&dir, name, &table[name])?;
     }
-    let queue = Mutex::new(recipes.into_iter().enumerate());
-    let made = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let Some((at, recipe)) = queue.lock().ok().and_then(|mut queue| queue.next())
-                    else {
-                        break;
-                    };
-                    let result =
-                        make(&dir, &recipe).map_err(|error| format!("{}: {error:#}", recipe.name));
-                    if let Ok(mut made) = made.lock() {
-                        made.push((at, result));
-                    }
-                }
-            });
-        }
-    });
-    let mut made = made
-        .into_inner()
-        .map_err(|_| anyhow::anyhow!("a stream maker panicked"))?;
+    let recipes: Vec<_> = recipes.into_iter().enumerate().collect();
+    let mut made = crate::parallel::map(&recipes, jobs, |(at, recipe)| {
+        (
+            *at,
+            make(&dir, recipe).map_err(|error| format!("{}: {error:#}", recipe.name)),
+        )
+    })?;
     made.sort_by_key(|(at, _)| *at);
     let (mut streams, mut failed) = (Vec::new(), Vec::new());
     for (_, result) in made {

@@ -72,18 +72,12 @@ pub struct Abilities {
 impl Abilities {
     /// Reads `vainfo`'s output.
     pub fn parse(vainfo: &str) -> Self {
-        let profiles = vainfo
+        let first_words = vainfo
             .lines()
-            .filter_map(|line| {
-                Some(
-                    line.trim()
-                        .split_once(char::is_whitespace)
-                        .map_or(line.trim(), |(word, _)| word)
-                        .trim_end_matches(':'),
-                )
-            })
+            .filter_map(|line| line.split_whitespace().next());
+        let profiles = first_words
             .filter(|word| word.starts_with("VAProfile"))
-            .map(str::to_owned)
+            .map(|word| word.trim_end_matches(':').to_owned())
             .collect();
         let version = vainfo
             .lines()
@@ -163,7 +157,7 @@ pub fn judge(
         Client::Gstreamer => gstreamer::decode(stream, gstreamer::Decode::Software, &env, limit),
     }?;
     if !own.md5.is_empty() && own.md5 == answer.md5 && own.finished.bytes > 0 {
-        return Ok(match account(stream, &Stats { ..stats }) {
+        return Ok(match account(stream, &stats) {
             Ok(()) => Verdict::Pass(
                 "as this client's software decoder, which differs from the reference".into(),
             ),
@@ -187,8 +181,8 @@ pub fn judge(
 fn account(stream: &Stream, stats: &Stats) -> Result<(), String> {
     let frames = stream.frames.unwrap_or(1);
     match stats.account_for(frames, 0) {
-        Err(_) if stats.submitted > 0 && stats.failed == 0 && stats.completed < frames => {
-            let repeats = coded::repeated_frames(stream)
+        Err(_) if stats.submitted > 0 && stats.bad == 0 && stats.decoded < frames => {
+            let repeats = coded::repeated_frames(stream.codec, &stream.path)
                 .map_err(|error| format!("cannot count repeated frames: {error:#}"))?;
             stats.account_for(frames, repeats)
         }
@@ -197,10 +191,7 @@ fn account(stream: &Stream, stats: &Stats) -> Result<(), String> {
 }
 
 fn why(answer: &Answer, stats: &Stats) -> String {
-    let counts = format!(
-        "driver: {} submitted, {} failed",
-        stats.submitted, stats.failed
-    );
+    let counts = stats.to_string();
     if !answer.finished.ok() {
         format!("{} ({counts})", answer.finished.reason())
     } else if stats.submitted == 0 {

@@ -5,7 +5,7 @@
 use anyhow::{Context, Result, bail};
 use harness::{
     manifest::{self, Stream},
-    process, setting,
+    parallel, process, setting,
     setting::Setting,
     streams,
     verdict::{self, Abilities, Client, Verdict},
@@ -16,7 +16,6 @@ use std::{
     fs,
     path::PathBuf,
     process::ExitCode,
-    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -27,6 +26,7 @@ const USAGE: &str = "usage: conformance [options]
   --jobs N          streams at a time (default 2)
   --timeout SECONDS for one stream (default 90)
   --list FILE       write every verdict, tab-separated
+  --prepare         only make the self-made streams
   --verbose         print passes and skips, too
 Vectors: DAEDALUS_VECTORS, or ../shared/vectors beside the project. Driver: DAEDALUS_DRIVER_DIR, or target/dri.";
 
@@ -37,6 +37,7 @@ struct Options {
     jobs: usize,
     limit: Duration,
     list: Option<PathBuf>,
+    prepare: bool,
     verbose: bool,
 }
 
@@ -49,6 +50,7 @@ fn options() -> Result<Options> {
         jobs: 2,
         limit: Duration::from_secs(90),
         list: None,
+        prepare: false,
         verbose: false,
     };
     let mut parser = lexopt::Parser::from_env();
@@ -70,6 +72,7 @@ fn options() -> Result<Options> {
             Long("jobs") => options.jobs = parser.value()?.parse::<usize>()?.max(1),
             Long("timeout") => options.limit = Duration::from_secs(parser.value()?.parse()?),
             Long("list") => options.list = Some(parser.value()?.into()),
+            Long("prepare") => (options.prepare, options.only) = (true, Some("made".into())),
             Long("verbose") => options.verbose = true,
             Long("help") => {
                 println!("{USAGE}");
@@ -118,10 +121,32 @@ struct Count {
     skip: u32,
 }
 
-fn main() -> Result<ExitCode> {
+fn main() -> ExitCode {
+    run().unwrap_or_else(|error| {
+        eprintln!("conformance: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> Result<ExitCode> {
     let started = Instant::now();
     let options = options()?;
     let (list, broken) = collect(&options)?;
+    if options.prepare {
+        broken
+            .iter()
+            .for_each(|reason| eprintln!("cannot be made: {reason}"));
+        println!(
+            "{} streams in {}",
+            list.len(),
+            streams::directory().display()
+        );
+        return Ok(if broken.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        });
+    }
     let setting = Setting::new()?;
     let env = setting.environment(None);
     let vainfo = process::text(
@@ -147,52 +172,25 @@ fn main() -> Result<ExitCode> {
         work.len(),
         setting.driver().display()
     );
-    let queue = Mutex::new(work.iter());
-    let results = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..options.jobs {
-            scope.spawn(|| {
-                loop {
-                    let Some((client, stream)) =
-                        queue.lock().ok().and_then(|mut queue| queue.next())
-                    else {
-                        break;
-                    };
-                    let verdict =
-                        verdict::judge(&setting, &abilities, *client, stream, options.limit)
-                            .unwrap_or_else(|error| Verdict::Fail(format!("{error:#}")));
-                    let entry = known
-                        .iter()
-                        .find(|known| known.client == client.name() && known.stream == stream.name);
-                    let verdict = match (verdict, entry) {
-                        (Verdict::Fail(_), Some(known)) => {
-                            Verdict::Skip(format!("known: {}", known.reason))
-                        }
-                        (Verdict::Pass(_), Some(_)) => Verdict::Fail(
-                            "passes, but is listed in tests/known-failures.tsv".into(),
-                        ),
-                        (verdict, _) => verdict,
-                    };
-                    if options.verbose || matches!(verdict, Verdict::Fail(_)) {
-                        println!("{:9} {} {verdict}", client.name(), stream.name);
-                    }
-                    if let Ok(mut results) = results.lock() {
-                        results.push((*client, *stream, verdict));
-                    }
-                }
-            });
+    let mut results = parallel::map(&work, options.jobs, |(client, stream)| {
+        let verdict = verdict::judge(&setting, &abilities, *client, stream, options.limit)
+            .unwrap_or_else(|error| Verdict::Fail(format!("{error:#}")));
+        let entry = known
+            .iter()
+            .find(|known| known.client == client.name() && known.stream == stream.name);
+        let verdict = match (verdict, entry) {
+            (Verdict::Fail(_), Some(known)) => Verdict::Skip(format!("known: {}", known.reason)),
+            (Verdict::Pass(_), Some(_)) => {
+                Verdict::Fail("passes, but is listed in tests/known-failures.tsv".into())
+            }
+            (verdict, _) => verdict,
+        };
+        if options.verbose || matches!(verdict, Verdict::Fail(_)) {
+            println!("{:9} {} {verdict}", client.name(), stream.name);
         }
-    });
-    let mut results = results
-        .into_inner()
-        .map_err(|_| anyhow::anyhow!("a worker panicked"))?;
+        (*client, *stream, verdict)
+    })?;
     results.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
-    anyhow::ensure!(
-        results.len() == work.len(),
-        "{} of {} runs were judged",
-        results.len(),
-        work.len()
-    );
     if let Some(path) = &options.list {
         let mut text = String::new();
         for (client, stream, verdict) in &results {
