@@ -63,3 +63,71 @@ impl VADecPictureParameterBufferVP9 {
         unsafe { self.pic_fields.bits }
     }
 }
+
+impl VAPictureParameterBufferH264 {
+    /// The bit-fields of `seq_fields`.
+    pub fn seq_bits(&self) -> _VAPictureParameterBufferH264__bindgen_ty_1__bindgen_ty_1 {
+        // SAFETY: both members of the union are the same 32 bits of plain integers.
+        unsafe { self.seq_fields.bits }
+    }
+
+    /// The bit-fields of `pic_fields`.
+    pub fn pic_bits(&self) -> _VAPictureParameterBufferH264__bindgen_ty_2__bindgen_ty_1 {
+        // SAFETY: both members of the union are the same 32 bits of plain integers.
+        unsafe { self.pic_fields.bits }
+    }
+}
+
+impl VADecPictureParameterBufferAV1 {
+    /// The bit-fields of `seq_info_fields`.
+    pub fn seq_bits(&self) -> _VADecPictureParameterBufferAV1__bindgen_ty_1__bindgen_ty_1 {
+        // SAFETY: both members of the union are the same bits of plain integers.
+        unsafe { self.seq_info_fields.fields }
+    }
+
+    /// The bit-fields of `pic_info_fields`.
+    pub fn pic_bits(&self) -> _VADecPictureParameterBufferAV1__bindgen_ty_2__bindgen_ty_1 {
+        // SAFETY: both members of the union are the same bits of plain integers.
+        unsafe { self.pic_info_fields.bits }
+    }
+
+    /// The bit-fields of `loop_filter_info_fields`.
+    pub fn loop_filter_bits(&self) -> _VADecPictureParameterBufferAV1__bindgen_ty_3__bindgen_ty_1 {
+        // SAFETY: both members of the union are the same bits of plain integers.
+        unsafe { self.loop_filter_info_fields.bits }
+    }
+
+    /// The bit-fields of `qmatrix_fields`.
+    pub fn qmatrix_bits(&self) -> _VADecPictureParameterBufferAV1__bindgen_ty_4__bindgen_ty_1 {
+        // SAFETY: both members of the union are the same bits of plain integers.
+        unsafe { self.qmatrix_fields.bits }
+    }
+
+    /// The bit-fields of `mode_control_fields`.
+    pub fn mode_control_bits(&self) -> _VADecPictureParameterBufferAV1__bindgen_ty_5__bindgen_ty_1 {
+        // SAFETY: both members of the union are the same bits of plain integers.
+        unsafe { self.mode_control_fields.bits }
+    }
+
+    /// The bit-fields of `loop_restoration_fields`.
+    pub fn loop_restoration_bits(&self) -> _VADecPictureParameterBufferAV1__bindgen_ty_6__bindgen_ty_1 {
+        // SAFETY: both members of the union are the same bits of plain integers.
+        unsafe { self.loop_restoration_fields.bits }
+    }
+}
+
+impl _VASegmentationStructAV1 {
+    /// The bit-fields of `segment_info_fields`.
+    pub fn info_bits(&self) -> _VASegmentationStructAV1__bindgen_ty_1__bindgen_ty_1 {
+        // SAFETY: both members of the union are the same bits of plain integers.
+        unsafe { self.segment_info_fields.bits }
+    }
+}
+
+impl _VAFilmGrainStructAV1 {
+    /// The bit-fields of `film_grain_info_fields`.
+    pub fn info_bits(&self) -> _VAFilmGrainStructAV1__bindgen_ty_1__bindgen_ty_1 {
+        // SAFETY: both members of the union are the same bits of plain integers.
+        unsafe { self.film_grain_info_fields.bits }
+    }
+}
