@@ -112,6 +112,31 @@ pub fn tile_log2(block: u32, target: u32) -> u32 {
         .unwrap_or(31)
 }
 
+/// `CodedLossless` (section 5.9.2): no segment has any quantisation.
+pub fn coded_lossless(frame: &v4l2_ctrl_av1_frame, mono_chrome: bool) -> bool {
+    let q = &frame.quantization;
+    let chroma = [
+        q.delta_q_u_dc,
+        q.delta_q_u_ac,
+        q.delta_q_v_dc,
+        q.delta_q_v_ac,
+    ];
+    if q.delta_q_y_dc != 0 || (!mono_chrome && chroma != [0; 4]) {
+        return false;
+    }
+    let segmented = frame.segmentation.flags & V4L2_AV1_SEGMENTATION_FLAG_ENABLED != 0;
+    let segments = frame
+        .segmentation
+        .feature_enabled
+        .iter()
+        .zip(&frame.segmentation.feature_data);
+    let mut indices = segments.map(|(&mask, data)| match segmented && mask & 1 == 1 {
+        true => (i32::from(q.base_q_idx) + i32::from(data[0])).clamp(0, 255),
+        false => i32::from(q.base_q_idx),
+    });
+    indices.all(|index| index == 0)
+}
+
 /// What the size of a frame allows for its tiles: the variables of `tile_info()` (section 5.9.15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TileLimits {

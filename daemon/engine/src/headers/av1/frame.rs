@@ -4,7 +4,8 @@
 use super::check::{Layout, ensure};
 use super::{HeaderError, Slot, grain, motion, params, tiles};
 use v4l2_common::av1::{
-    IDENTITY_MOTION, NUM_REF_FRAMES, PRIMARY_REF_NONE, REFS_PER_FRAME, skip_mode_frames,
+    IDENTITY_MOTION, NUM_REF_FRAMES, PRIMARY_REF_NONE, REFS_PER_FRAME, coded_lossless,
+    skip_mode_frames,
 };
 use v4l2_common::bits::BitWriter;
 use v4l2_common::picture::Av1Controls;
@@ -53,7 +54,7 @@ impl Frame<'_> {
         params::segmentation(w, &frame.segmentation, layout.primary_ref_frame)?;
         let allow_intrabc = layout.flag(V4L2_AV1_FRAME_FLAG_ALLOW_INTRABC);
         params::deltas(w, frame, allow_intrabc)?;
-        let lossless = params::coded_lossless(frame, layout.mono_chrome);
+        let lossless = coded_lossless(frame, layout.mono_chrome);
         if !lossless && !allow_intrabc {
             params::loop_filter(w, &frame.loop_filter, layout.mono_chrome);
             if self.controls.sequence.flags & V4L2_AV1_SEQUENCE_FLAG_ENABLE_CDEF != 0 {
