@@ -3,8 +3,23 @@
 //!
 //! `ffmpeg` does H.264 and VP9 through libavcodec, `dav1d` does AV1 through rav1d's dav1d API. Only these two hold FFI.
 
-use crate::{error::EngineError, frame::Frame};
-use v4l2_common::picture::Picture;
+mod ffmpeg;
+
+use crate::{error::EngineError, frame::Frame, session::SessionConfig};
+use v4l2_common::picture::{Codec, Picture};
+
+/// Opens a decoder for a session.
+///
+/// # Errors
+/// [`EngineError::Unavailable`]: the decoder library refuses.
+pub(crate) fn open(config: &SessionConfig) -> Result<Box<dyn Decoder>, EngineError> {
+    match config.codec {
+        Codec::H264 | Codec::Vp9 => {
+            Ok(Box::new(ffmpeg::Ffmpeg::new(config.codec, config.threads)?))
+        }
+        Codec::Av1 => Err(EngineError::Unavailable("no AV1 decoder".into())),
+    }
+}
 
 /// A picture that has left a decoder.
 #[derive(Debug)]
