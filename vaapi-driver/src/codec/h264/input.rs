@@ -47,7 +47,7 @@ impl VaPicture {
         let params =
             picture_params(buffers).ok_or(CodecError::MissingBuffer("H.264 picture parameters"))?;
         let of_kind = |kind| buffers.iter().filter(move |buffer| buffer.kind == kind);
-        let iq_matrix = match of_kind(VAIQMatrixBufferType).last() {
+        let iq_matrix = match of_kind(VAIQMatrixBufferType).next_back() {
             None => None,
             Some(buffer) => Some(read_element(&buffer.data, buffer.element_size, 0).ok_or(
                 CodecError::MissingBuffer("H.264 inverse quantisation matrix"),

@@ -114,7 +114,7 @@ impl H264Translator {
         self.last = Some(LastPicture {
             target: input.target,
             frame_num: header.frame_num,
-            first_field: header.field_pic && !(second && !header.idr),
+            first_field: header.field_pic && (!second || header.idr),
             bottom_field: header.bottom_field,
         });
         self.coded_as_field
@@ -331,5 +331,7 @@ impl Translator for H264Translator {
     }
 }
 
+#[cfg(test)]
+mod test_slices;
 #[cfg(test)]
 mod tests;
