@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The C ABI: pointers are checked and clients' bytes copied here, everything behind is safe code.
+#![allow(unsafe_code)]
+
+mod arguments;
+mod calls;
+pub mod entry;
+mod unsupported;
+mod vtable;

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! One linear NV12 or P010 object: its layout and its memory. Surfaces and images are made of these.
+
+use crate::error::{Error, Result};
+use crate::memory::Memory;
+use engine::pack::{Format, Target};
+use va_sys::{VA_FOURCC_NV12, VA_FOURCC_P010};
+
+/// Largest width and height of a surface or an image, in pixels (`VAImage` has 16 bits; four bytes per pixel fit `u32`).
+pub const MAX_SIZE: u32 = 16384;
+/// Rows start at multiples of this many bytes: a cache line, and what the strictest importers of linear buffers want.
+const PITCH_ALIGNMENT: usize = 64;
+/// The luma plane has a multiple of this many rows: whole macroblocks.
+const HEIGHT_ALIGNMENT: usize = 16;
+
+/// `VA_FOURCC_*` of a format.
+pub fn fourcc(format: Format) -> u32 {
+    match format {
+        Format::Nv12 => VA_FOURCC_NV12,
+        Format::P010 => VA_FOURCC_P010,
+    }
+}
+
+/// The format of a `VA_FOURCC_*`; `None` if it is not offered.
+pub fn format_of(fourcc: u32) -> Option<Format> {
+    match fourcc {
+        VA_FOURCC_NV12 => Some(Format::Nv12),
+        VA_FOURCC_P010 => Some(Format::P010),
+        _ => None,
+    }
+}
+
+/// One plane of a layout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaneLayout {
+    /// Bytes from the object's start.
+    pub offset: usize,
+    /// Bytes from row to row.
+    pub pitch: usize,
+    /// Visible bytes in a row.
+    pub row_bytes: usize,
+    /// Visible rows.
+    pub rows: usize,
+}
+
+/// Where the samples of a picture lie in its object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Sample layout.
+    pub format: Format,
+    /// Luma samples in a row.
+    pub width: u32,
+    /// Luma rows.
+    pub height: u32,
+    /// Luma, then interleaved chroma.
+    pub planes: [PlaneLayout; 2],
+    /// Bytes of the whole object.
+    pub size: usize,
+}
+
+/// A rectangle of luma samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rect {
+    /// Left column.
+    pub x: u32,
+    /// Top row.
+    pub y: u32,
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+impl Layout {
+    /// # Errors
+    /// [`Error::Resolution`] outside 1x1 to [`MAX_SIZE`] squared.
+    pub fn new(format: Format, width: u32, height: u32) -> Result<Self> {
+        if !(1..=MAX_SIZE).contains(&width) || !(1..=MAX_SIZE).contains(&height) {
+            return Err(Error::Resolution(width.into(), height.into()));
+        }
+        let (columns, rows) = (width as usize, height as usize);
+        let (chroma_columns, chroma_rows) = (columns.div_ceil(2) * 2, rows.div_ceil(2));
+        let pitch = (chroma_columns * format.sample_bytes()).next_multiple_of(PITCH_ALIGNMENT);
+        let luma_rows = rows.next_multiple_of(HEIGHT_ALIGNMENT);
+        let offset = pitch * luma_rows;
+        let luma = PlaneLayout {
+            offset: 0,
+            pitch,
+            row_bytes: columns * format.sample_bytes(),
+            rows,
+        };
+        let chroma = PlaneLayout {
+            offset,
+            pitch,
+            row_bytes: chroma_columns * format.sample_bytes(),
+            rows: chroma_rows,
+        };
+        Ok(Self {
+            format,
+            width,
+            height,
+            planes: [luma, chroma],
+            size: offset + pitch * luma_rows / 2,
+        })
+    }
+
+    fn holds(&self, rect: &Rect) -> bool {
+        let fits = |start: u32, len: u32, limit: u32| {
+            start.checked_add(len).is_some_and(|end| end <= limit)
+        };
+        fits(rect.x, rect.width, self.width) && fits(rect.y, rect.height, self.height)
+    }
+}
+
+/// A layout with its memory.
+pub struct Pixels {
+    layout: Layout,
+    memory: Memory,
+}
+
+impl Pixels {
+    /// Zeroed memory for `layout`.
+    ///
+    /// # Errors
+    /// [`Error::Allocation`]
+    pub fn new(layout: Layout) -> Result<Self> {
+        Ok(Self {
+            layout,
+            memory: Memory::pages(layout.size)?,
+        })
+    }
+
+    /// Where the samples lie.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// What holds them.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The engine's view of the object; valid as long as `self` lives.
+    pub fn target(&self) -> Target {
+        let [luma, chroma] = self.layout.planes;
+        Target {
+            luma: self.memory.as_ptr().wrapping_add(luma.offset),
+            luma_pitch: luma.pitch,
+            chroma: self.memory.as_ptr().wrapping_add(chroma.offset),
+            chroma_pitch: chroma.pitch,
+            width: self.layout.width,
+            height: self.layout.height,
+            format: self.layout.format,
+        }
+    }
+
+    /// Copies a rectangle to `(to_x, to_y)` of another object of the same format. A chroma sample goes along with each
+    /// luma sample of the rectangle that it belongs to.
+    ///
+    /// # Errors
+    /// [`Error::InvalidImageFormat`] for different formats, [`Error::InvalidParameter`] if the rectangle is outside either
+    /// object, or moves by an odd distance that 4:2:0 chroma cannot follow.
+    pub fn copy_to(&self, rect: Rect, target: &Self, to_x: u32, to_y: u32) -> Result<()> {
+        if self.layout.format != target.layout.format {
+            return Err(Error::InvalidImageFormat(fourcc(target.layout.format)));
+        }
+        let moved = Rect {
+            x: to_x,
+            y: to_y,
+            ..rect
+        };
+        if !self.layout.holds(&rect) || !target.layout.holds(&moved) {
+            return Err(Error::InvalidParameter(
+                "rectangle is outside the surface or the image",
+            ));
+        }
+        // A rectangle that is put at the origin of an image may start at an odd column: its first chroma sample is shared
+        // with the column before.
+        if (to_x % 2 != rect.x % 2 && to_x != 0) || (to_y % 2 != rect.y % 2 && to_y != 0) {
+            return Err(Error::InvalidParameter(
+                "rectangle moves by an odd distance",
+            ));
+        }
+        let bytes = self.layout.format.sample_bytes();
+        let scales = [1usize, 2];
+        for ((from, to), scale) in self
+            .layout
+            .planes
+            .iter()
+            .zip(&target.layout.planes)
+            .zip(scales)
+        {
+            let span = |start: u32, len: u32| {
+                let (first, end) = (
+                    start as usize / scale,
+                    (start as usize + len as usize).div_ceil(scale),
+                );
+                (first, end - first)
+            };
+            let ((x, columns), (y, rows)) = (span(rect.x, rect.width), span(rect.y, rect.height));
+            if rect.width == 0 || rect.height == 0 {
+                continue;
+            }
+            let (to_x, to_y) = (to_x as usize / scale, to_y as usize / scale);
+            let sample = bytes * scale;
+            // An odd start can need one chroma column or row more than an odd-sized target has.
+            let columns = columns.min((to.row_bytes / sample).saturating_sub(to_x));
+            let rows = rows.min(to.rows.saturating_sub(to_y));
+            for row in 0..rows {
+                let source = from.offset + (y + row) * from.pitch + x * sample;
+                let destination = to.offset + (to_y + row) * to.pitch + to_x * sample;
+                if !Memory::try_copy(
+                    &self.memory,
+                    source,
+                    &target.memory,
+                    destination,
+                    columns * sample,
+                ) {
+                    return Err(Error::InvalidParameter("rectangle is outside the memory"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `consume` with the bytes of each row of the top left `width` x `height` samples, luma first.
+    pub fn visible_rows(&self, width: u32, height: u32, mut consume: impl FnMut(&[u8])) {
+        let (width, height) = (
+            width.min(self.layout.width) as usize,
+            height.min(self.layout.height) as usize,
+        );
+        let bytes = self.layout.format.sample_bytes();
+        let sizes = [
+            (width * bytes, height),
+            (width.div_ceil(2) * 2 * bytes, height.div_ceil(2)),
+        ];
+        for (plane, (row_bytes, rows)) in self.layout.planes.iter().zip(sizes) {
+            let mut row = vec![0; row_bytes];
+            for y in 0..rows {
+                if self
+                    .memory
+                    .try_read(plane.offset + y * plane.pitch, &mut row)
+                {
+                    consume(&row);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(format: Format, width: u32, height: u32) -> Pixels {
+        let pixels = Pixels::new(Layout::new(format, width, height).unwrap()).unwrap();
+        let bytes: Vec<u8> = (0..pixels.layout.size).map(|i| (i % 251) as u8).collect();
+        assert!(pixels.memory.try_write(0, &bytes));
+        pixels
+    }
+
+    fn sample(pixels: &Pixels, plane: usize, x: usize, y: usize) -> Vec<u8> {
+        let layout = pixels.layout.planes[plane];
+        let bytes = pixels.layout.format.sample_bytes() * (plane + 1);
+        let mut value = vec![0; bytes];
+        assert!(
+            pixels
+                .memory
+                .try_read(layout.offset + y * layout.pitch + x * bytes, &mut value)
+        );
+        value
+    }
+
+    #[test]
+    fn layouts_hold_their_planes() {
+        for format in [Format::Nv12, Format::P010] {
+            for (width, height) in [
+                (1, 1),
+                (2, 2),
+                (3, 5),
+                (16, 16),
+                (1920, 1080),
+                (8192, 8192),
+                (MAX_SIZE, MAX_SIZE),
+            ] {
+                let layout = Layout::new(format, width, height).unwrap();
+                let [luma, chroma] = layout.planes;
+                assert_eq!(luma.pitch % 64, 0);
+                assert_eq!(luma.pitch, chroma.pitch);
+                assert!(luma.row_bytes <= luma.pitch && chroma.row_bytes <= chroma.pitch);
+                assert!(luma.pitch * luma.rows <= chroma.offset);
+                assert!(chroma.offset + chroma.pitch * chroma.rows <= layout.size);
+                assert!(u32::try_from(layout.size).is_ok());
+                assert_eq!(chroma.rows, (height as usize).div_ceil(2));
+            }
+        }
+        assert!(Layout::new(Format::Nv12, 0, 16).is_err());
+        assert!(Layout::new(Format::Nv12, 16, MAX_SIZE + 1).is_err());
+    }
+
+    #[test]
+    fn rectangles_carry_their_chroma() {
+        for format in [Format::Nv12, Format::P010] {
+            let source = filled(format, 67, 35);
+            let rect = Rect {
+                x: 10,
+                y: 6,
+                width: 21,
+                height: 9,
+            };
+            let target = Pixels::new(Layout::new(format, 40, 20).unwrap()).unwrap();
+            source.copy_to(rect, &target, 4, 2).unwrap();
+            for (x, y) in [(0, 0), (20, 8), (7, 3)] {
+                assert_eq!(
+                    sample(&target, 0, 4 + x, 2 + y),
+                    sample(&source, 0, 10 + x, 6 + y)
+                );
+                assert_eq!(
+                    sample(&target, 1, 2 + x / 2, 1 + y / 2),
+                    sample(&source, 1, 5 + x / 2, 3 + y / 2)
+                );
+            }
+            assert_eq!(
+                sample(&target, 0, 3, 2),
+                sample(&Pixels::new(*target.layout()).unwrap(), 0, 3, 2)
+            );
+            assert_eq!(
+                sample(&target, 0, 25, 2),
+                sample(&Pixels::new(*target.layout()).unwrap(), 0, 25, 2)
+            );
+        }
+    }
+
+    #[test]
+    fn an_odd_start_may_go_to_the_origin() {
+        let source = filled(Format::Nv12, 9, 9);
+        let target = Pixels::new(Layout::new(Format::Nv12, 4, 4).unwrap()).unwrap();
+        source
+            .copy_to(
+                Rect {
+                    x: 3,
+                    y: 5,
+                    width: 4,
+                    height: 4,
+                },
+                &target,
+                0,
+                0,
+            )
+            .unwrap();
+        assert_eq!(sample(&target, 0, 0, 0), sample(&source, 0, 3, 5));
+        assert_eq!(sample(&target, 1, 0, 0), sample(&source, 1, 1, 2));
+        assert!(
+            source
+                .copy_to(
+                    Rect {
+                        x: 3,
+                        y: 5,
+                        width: 1,
+                        height: 1
+                    },
+                    &target,
+                    2,
+                    1
+                )
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn rectangles_outside_are_refused() {
+        let source = filled(Format::Nv12, 16, 16);
+        let target = filled(Format::Nv12, 8, 8);
+        let rect = |x, y, width, height| Rect {
+            x,
+            y,
+            width,
+            height,
+        };
+        assert!(source.copy_to(rect(0, 0, 9, 8), &target, 0, 0).is_err());
+        assert!(source.copy_to(rect(10, 0, 8, 8), &target, 0, 0).is_err());
+        assert!(
+            source
+                .copy_to(rect(u32::MAX, 0, 2, 2), &target, 0, 0)
+                .is_err()
+        );
+        assert!(source.copy_to(rect(0, 0, 8, 8), &target, 2, 0).is_err());
+        assert!(source.copy_to(rect(8, 8, 8, 8), &target, 0, 0).is_ok());
+        assert!(source.copy_to(rect(0, 0, 0, 0), &target, 8, 8).is_ok());
+        let deep = filled(Format::P010, 8, 8);
+        assert!(source.copy_to(rect(0, 0, 8, 8), &deep, 0, 0).is_err());
+    }
+}
