@@ -55,7 +55,15 @@ where
     T: Into<i64>,
 {
     let value = value.into();
-    if range.contains(&value) { Ok(()) } else { Err(HeaderError::OutOfRange { field, value, allowed }) }
+    if range.contains(&value) {
+        Ok(())
+    } else {
+        Err(HeaderError::OutOfRange {
+            field,
+            value,
+            allowed,
+        })
+    }
 }
 
 /// Wraps an RBSP into an Annex B NAL unit: start code, header with `nal_ref_idc` 3, emulation prevention.
@@ -81,7 +89,10 @@ pub fn parameter_sets(controls: &H264Controls) -> Result<Vec<u8>, HeaderError> {
 ///
 /// # Errors
 /// As [`parameter_sets`].
-pub fn parameter_sets_for(controls: &H264Controls, bitstream: &[u8]) -> Result<Vec<u8>, HeaderError> {
+pub fn parameter_sets_for(
+    controls: &H264Controls,
+    bitstream: &[u8],
+) -> Result<Vec<u8>, HeaderError> {
     let mut out = sps_nal(&controls.sps)?;
     let matrix = controls.scaling_matrix.as_ref();
     out.extend(pps_nal(&controls.sps, &controls.pps, matrix)?);

@@ -160,15 +160,19 @@ fn a_pps_reads_back() {
 fn coded_lists(nal: &[u8]) -> Vec<Vec<u8>> {
     let rbsp = unescape_nal(&nal[5..], usize::MAX);
     let mut r = BitReader::new(&rbsp);
-    (r.ue().unwrap(), r.ue().unwrap(), r.skip(2).unwrap());
+    for _ in 0..2 {
+        r.ue().unwrap();
+    }
+    r.skip(2).unwrap();
     assert_eq!(r.ue(), Ok(0));
-    (r.ue().unwrap(), r.ue().unwrap(), r.skip(3).unwrap());
-    (
-        r.se().unwrap(),
-        r.se().unwrap(),
-        r.se().unwrap(),
-        r.skip(3).unwrap(),
-    );
+    for _ in 0..2 {
+        r.ue().unwrap();
+    }
+    r.skip(3).unwrap();
+    for _ in 0..3 {
+        r.se().unwrap();
+    }
+    r.skip(3).unwrap();
     let transform_8x8 = r.bit().unwrap();
     assert!(r.bit().unwrap(), "scaling matrix present");
     let lists = (0..if transform_8x8 { 8 } else { 6 })

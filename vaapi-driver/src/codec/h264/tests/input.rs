@@ -154,7 +154,7 @@ fn refusals_say_why() {
     let of = |params: &VASliceParameterBufferH264| buffer(VASliceParameterBufferType, params);
     let error = |buffers: &[RenderedBuffer]| translate(buffers).unwrap_err().to_string();
     assert!(error(&[]).contains("picture parameters"));
-    assert!(error(&[params.clone()]).contains("slices"));
+    assert!(error(std::slice::from_ref(&params)).contains("slices"));
     let good = slice_params(&nal);
     assert!(
         error(&[

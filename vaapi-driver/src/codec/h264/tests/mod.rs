@@ -211,18 +211,16 @@ fn references_become_dpb_entries_and_list_indices() {
         modifications: [vec![(0, 1), (2, 3)], vec![]],
         weights: Some(|w| {
             // Denominators 5 and 2; list 0: entry 1 has luma, entry 3 chroma weights; list 1: none.
-            (w.ue(5), w.ue(2));
+            w.ue(5);
+            w.ue(2);
             w.bits(0, 2);
-            (w.bit(true), w.se(-128), w.se(127), w.bit(false));
+            w.bit(true);
+            w.se(-128);
+            w.se(127);
+            w.bit(false);
             w.bits(0, 2);
-            (
-                w.bit(false),
-                w.bit(true),
-                w.se(1),
-                w.se(2),
-                w.se(3),
-                w.se(4),
-            );
+            w.bits(0b01, 2);
+            (1..=4).for_each(|value| w.se(value));
             w.bits(0, 2);
         }),
         mmco: vec![vec![1, 0], vec![3, 4, 2], vec![4, 1], vec![6, 0]],
