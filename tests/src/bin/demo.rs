@@ -21,7 +21,7 @@ use std::{
 
 const LIMIT: Duration = Duration::from_secs(300);
 /// Zooming, turning and noisy, so that every block has to move.
-const SCENE: &str = "mandelbrot=s=1280x720:r=25:start_scale=0.6:end_scale=0.05:end_pts=90,rotate=0.02*n:c=gray,noise=alls=4:allf=t:all_seed=1";
+const SCENE: &str = "mandelbrot=s=1280x720:r=25:start_scale=0.6:end_scale=0.05:end_pts=90:maxiter=300,rotate=0.02*n:c=gray,noise=alls=4:allf=t:all_seed=1";
 const FRAMES: &str = "75";
 
 /// What is encoded where no clip is given: name, pixel format, FFmpeg's encoder and its options.

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What this process uses, as the kernel counts it.
+
+use anyhow::{Context, Result};
+use std::fs;
+
+/// Threads, open files and resident bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Entries of `/proc/self/task`.
+    pub threads: usize,
+    /// Entries of `/proc/self/fd`.
+    pub files: usize,
+    /// `VmRSS` in bytes.
+    pub resident: u64,
+}
+
+impl Usage {
+    /// Now.
+    ///
+    /// # Errors
+    /// `/proc` is not mounted.
+    pub fn now() -> Result<Self> {
+        let status = fs::read_to_string("/proc/self/status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(Self {
+            threads: fs::read_dir("/proc/self/task")?.count(),
+            files: fs::read_dir("/proc/self/fd")?.count(),
+            resident: kilobytes << 10,
+        })
+    }
+}
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} threads, {} files, {:.1} MiB resident", self.threads, self.files, self.resident as f64 / f64::from(1 << 20))
+    }
+}
