@@ -177,6 +177,20 @@ impl Slots {
             };
         }
         let mut slots = self.slots.clone();
+        // One slot keeps a picture; after a shown key frame all eight hold the same.
+        for i in 0..NUM_REF_FRAMES {
+            let (before, rest) = slots.split_at_mut(i);
+            if let Some(slot) = rest.first_mut() {
+                let twin = slot.is_some() && before.contains(slot);
+                if twin
+                    || slot
+                        .as_ref()
+                        .is_some_and(|saved| map.known && !map.names(saved.timestamp))
+                {
+                    *slot = None;
+                }
+            }
+        }
         if !map.known {
             let pending = self.pending.iter().map(|_| Fate::Open).collect();
             return Plan {
@@ -184,14 +198,6 @@ impl Slots {
                 pending,
                 refresh_all,
             };
-        }
-        for slot in &mut slots {
-            if slot
-                .as_ref()
-                .is_some_and(|saved| !map.names(saved.timestamp))
-            {
-                *slot = None;
-            }
         }
         let mut settle = |pending: &Pending| {
             let stored = map.names(pending.saved.timestamp);
