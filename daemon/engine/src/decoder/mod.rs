@@ -3,6 +3,7 @@
 //!
 //! `ffmpeg` does H.264 and VP9 through libavcodec, `dav1d` does AV1 through rav1d's dav1d API. Only these two hold FFI.
 
+mod dav1d;
 mod ffmpeg;
 
 use crate::{error::EngineError, frame::Frame, session::SessionConfig};
@@ -17,7 +18,7 @@ pub(crate) fn open(config: &SessionConfig) -> Result<Box<dyn Decoder>, EngineErr
         Codec::H264 | Codec::Vp9 => {
             Ok(Box::new(ffmpeg::Ffmpeg::new(config.codec, config.threads)?))
         }
-        Codec::Av1 => Err(EngineError::Unavailable("no AV1 decoder".into())),
+        Codec::Av1 => Ok(Box::new(dav1d::Dav1dDecoder::new(config.threads)?)),
     }
 }
 

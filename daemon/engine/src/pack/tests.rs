@@ -225,8 +225,6 @@ fn refuses_what_does_not_fit() {
         format: Format::Nv12,
     };
     // SAFETY: refused before anything is written.
-    assert!(matches!(
-        unsafe { pack(&eight, &target) },
-        Err(EngineError::Invalid(_))
-    ));
+    let refused = unsafe { pack(&eight, &target) };
+    assert!(matches!(refused, Err(EngineError::Invalid(_))));
 }
