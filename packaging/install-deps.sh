@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Installs, by Debian package name, what building and testing Daedalus needs (Debian 12 and 13).
 # usage: packaging/install-deps.sh [build|test|bench|all]     (each contains the ones before it)
+#        packaging/install-deps.sh --list [build|test|bench|all]     only print the package names
 # Only what is missing is installed. Runs as root, or as a user who may use sudo.
 set -euo pipefail
 
@@ -11,12 +12,15 @@ test=(ffmpeg mpv xvfb vainfo libva-x11-2 libva-drm2 gstreamer1.0-vaapi gstreamer
       valgrind coreutils)
 bench=(mmdebstrap debian-archive-keyring)
 
+list=
+if [ "${1:-}" = --list ]; then list=1; shift; fi
 case ${1:-all} in
     build) want=("${build[@]}") ;;
     test) want=("${build[@]}" "${test[@]}") ;;
     bench | all) want=("${build[@]}" "${test[@]}" "${bench[@]}") ;;
     *) echo "usage: $0 [build|test|bench|all]" >&2; exit 2 ;;
 esac
+if [ -n "$list" ]; then printf '%s\n' "${want[@]}"; exit; fi
 
 fail() { echo "install-deps: $*" >&2; exit 1; }
 command -v dpkg-query >/dev/null || fail "this script knows Debian packages only; install by hand: ${want[*]}"

@@ -87,7 +87,9 @@ impl Setting {
             });
         }
         let mut server = Command::new("Xvfb")
+            // Without -noreset the server starts anew, and refuses clients meanwhile, whenever its last client leaves.
             .args([
+                "-noreset",
                 "-displayfd",
                 "1",
                 "-screen",
@@ -121,6 +123,21 @@ impl Setting {
         self.driver_dir.join("daedalus_drv_video.so")
     }
 
+    /// Lets GStreamer make its registry of plugins, which several processes at once cannot do.
+    ///
+    /// # Errors
+    /// GStreamer is missing, or its VA-API plugin does not accept the driver.
+    pub fn prepare_gstreamer(&self) -> Result<()> {
+        let limit = std::time::Duration::from_secs(60);
+        let plugin =
+            crate::process::text("gst-inspect-1.0", ["vaapi"], &self.environment(None), limit)?;
+        ensure!(
+            plugin.contains("vaapih264dec"),
+            "gstreamer-vaapi offers no decoder on this driver:\n{plugin}"
+        );
+        Ok(())
+    }
+
     /// What a client's environment must hold to meet the driver; `stats` is where the driver writes its counts.
     pub fn environment(&self, stats: Option<&Path>) -> Vec<(String, String)> {
         let mut list = vec![
@@ -142,6 +159,12 @@ impl Setting {
                     .into_owned(),
             ),
         ];
+        if env::var_os("XDG_RUNTIME_DIR").is_none() {
+            list.push((
+                "XDG_RUNTIME_DIR".into(),
+                target().to_string_lossy().into_owned(),
+            ));
+        }
         if let Some(path) = stats {
             list.push(("DAEDALUS_STATS".into(), path.to_string_lossy().into_owned()));
         }

@@ -48,8 +48,8 @@ impl Stats {
             let count = value.parse().unwrap_or(0);
             match name {
                 "submitted" => sum.submitted += count,
-                "decoded" => sum.decoded += count,
-                "damaged" | "failed" => sum.bad += count,
+                "completed" => sum.decoded += count,
+                "failed" => sum.bad += count,
                 "refused" => sum.refused += count,
                 _ => {}
             }
@@ -85,8 +85,8 @@ mod tests {
 
     #[test]
     fn lines_are_summed_and_checked() {
-        let text = "pid=1 profile=H264High backend=embedded-engine submitted=10 decoded=10 damaged=0 failed=0 refused=0\n\
-            pid=1 profile=H264High backend=embedded-engine submitted=3 decoded=1 damaged=1 failed=1 refused=1\n";
+        let text = "pid=1 profile=H264High backend=embedded-engine submitted=10 completed=10 failed=0 damaged=0 refused=0\n\
+            pid=1 profile=H264High backend=embedded-engine submitted=3 completed=1 failed=2 damaged=1 refused=1\n";
         let stats = Stats::parse(text);
         assert_eq!(
             stats,

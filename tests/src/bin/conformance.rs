@@ -157,6 +157,9 @@ fn run() -> Result<ExitCode> {
     )
     .context("vainfo on the driver")?;
     let abilities = Abilities::parse(&vainfo);
+    if options.clients.contains(&Client::Gstreamer) {
+        setting.prepare_gstreamer()?;
+    }
     let known = verdict::known_failures(
         &setting::root().join("tests/known-failures.tsv"),
         &verdict::release(),

@@ -86,15 +86,10 @@ pub fn arguments(path: &Path, pix_fmt: &str, decode: Decode, form: Form) -> Resu
         ]
         .map(String::from),
     );
-    let mut out = pix_fmt;
     if decode == Decode::Vaapi {
         let mut filter = format!("hwdownload,format={}", surface_format(pix_fmt)?);
         if pix_fmt.starts_with("gray") {
             filter.push_str(",extractplanes=y");
-        } else if pix_fmt == "yuvj420p" {
-            // The samples as they are, without conversion of the range.
-            filter.push_str(",format=yuv420p");
-            out = "yuv420p";
         }
         args.extend(["-vf".into(), filter]);
     }
@@ -102,7 +97,7 @@ pub fn arguments(path: &Path, pix_fmt: &str, decode: Decode, form: Form) -> Resu
         Form::Raw => "rawvideo",
         Form::FrameMd5 => "framemd5",
     };
-    args.extend(["-pix_fmt", out, "-f", muxer, "-"].map(String::from));
+    args.extend(["-pix_fmt", pix_fmt, "-f", muxer, "-"].map(String::from));
     Ok(args)
 }
 

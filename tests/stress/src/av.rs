@@ -27,7 +27,15 @@ impl Device {
     pub fn open() -> Result<Self> {
         let mut device = null_mut();
         // SAFETY: an out pointer, and null for everything optional.
-        let code = unsafe { av_hwdevice_ctx_create(&mut device, AVHWDeviceType::AV_HWDEVICE_TYPE_VAAPI, std::ptr::null(), null_mut(), 0) };
+        let code = unsafe {
+            av_hwdevice_ctx_create(
+                &mut device,
+                AVHWDeviceType::AV_HWDEVICE_TYPE_VAAPI,
+                std::ptr::null(),
+                null_mut(),
+                0,
+            )
+        };
         ensure!(code >= 0, "no VA-API device: {}", message(code));
         Ok(Self(device))
     }
@@ -62,7 +70,10 @@ pub struct Decoder {
 unsafe impl Send for Decoder {}
 
 /// Takes VA-API or nothing: no silent software decoding.
-unsafe extern "C" fn only_vaapi(_: *mut AVCodecContext, formats: *const AVPixelFormat) -> AVPixelFormat {
+unsafe extern "C" fn only_vaapi(
+    _: *mut AVCodecContext,
+    formats: *const AVPixelFormat,
+) -> AVPixelFormat {
     let mut at = formats;
     loop {
         // SAFETY: libavcodec ends the list with `AV_PIX_FMT_NONE`.
@@ -93,8 +104,20 @@ impl Decoder {
             let found = avcodec_find_decoder_by_name(c_name.as_ptr());
             ensure!(!found.is_null(), "libavcodec has no {name}");
             let context = avcodec_alloc_context3(found);
-            let this = Self { context, packet: av_packet_alloc(), frame: av_frame_alloc(), copy: av_frame_alloc(), hardware: device.is_some() };
-            ensure!(!context.is_null() && !this.packet.is_null() && !this.frame.is_null() && !this.copy.is_null(), "out of memory");
+            let this = Self {
+                context,
+                packet: av_packet_alloc(),
+                frame: av_frame_alloc(),
+                copy: av_frame_alloc(),
+                hardware: device.is_some(),
+            };
+            ensure!(
+                !context.is_null()
+                    && !this.packet.is_null()
+                    && !this.frame.is_null()
+                    && !this.copy.is_null(),
+                "out of memory"
+            );
             (*context).thread_count = 1;
             if let Some(device) = device {
                 (*context).hw_device_ctx = av_buffer_ref(device.0);
@@ -149,7 +172,10 @@ impl Decoder {
         // SAFETY: the frames are live; planes have `linesize * rows` bytes.
         unsafe {
             if self.hardware {
-                ensure!((*frame).format == AVPixelFormat::AV_PIX_FMT_VAAPI as i32, "a frame that VA-API did not decode");
+                ensure!(
+                    (*frame).format == AVPixelFormat::AV_PIX_FMT_VAAPI as i32,
+                    "a frame that VA-API did not decode"
+                );
                 let code = av_hwframe_transfer_data(self.copy, frame, 0);
                 ensure!(code >= 0, "av_hwframe_transfer_data: {}", message(code));
                 frame = self.copy;
@@ -160,22 +186,44 @@ impl Decoder {
                 (2, 1, 0)
             } else if is(AVPixelFormat::AV_PIX_FMT_P010LE) {
                 (2, 2, 6)
-            } else if is(AVPixelFormat::AV_PIX_FMT_YUV420P) || is(AVPixelFormat::AV_PIX_FMT_YUVJ420P) {
+            } else if is(AVPixelFormat::AV_PIX_FMT_YUV420P)
+                || is(AVPixelFormat::AV_PIX_FMT_YUVJ420P)
+            {
                 (3, 1, 0)
             } else if is(AVPixelFormat::AV_PIX_FMT_YUV420P10LE) {
                 (3, 2, 0)
             } else {
                 bail!("pixel format {format}");
             };
-            let (width, height) = (usize::try_from((*frame).width)?, usize::try_from((*frame).height)?);
+            let (width, height) = (
+                usize::try_from((*frame).width)?,
+                usize::try_from((*frame).height)?,
+            );
             let mut list = Vec::new();
             for index in 0..planes {
                 let stride = usize::try_from((*frame).linesize[index])?;
-                let (rows, columns) = if index == 0 { (height, width) } else { (height.div_ceil(2), width.div_ceil(2) * if planes == 2 { 2 } else { 1 }) };
+                let (rows, columns) = if index == 0 {
+                    (height, width)
+                } else {
+                    (
+                        height.div_ceil(2),
+                        width.div_ceil(2) * if planes == 2 { 2 } else { 1 },
+                    )
+                };
                 let length = stride * rows.saturating_sub(1) + columns * bytes;
-                list.push((std::slice::from_raw_parts((*frame).data[index], length), stride));
+                list.push((
+                    std::slice::from_raw_parts((*frame).data[index], length),
+                    stride,
+                ));
             }
-            Layout { size: (width, height), planes: list, bytes, shift }.md5().context("a short plane")
+            Layout {
+                size: (width, height),
+                planes: list,
+                bytes,
+                shift,
+            }
+            .md5()
+            .context("a short plane")
         }
     }
 }
@@ -200,7 +248,9 @@ pub fn decode(stream: &Packets, device: Option<&Device>) -> Result<Vec<FrameMd5>
     let mut decoder = Decoder::new(stream.codec, device)?;
     let mut frames = Vec::new();
     for (number, packet) in stream.packets.iter().enumerate() {
-        decoder.decode(Some(&packet.data), &mut frames).with_context(|| format!("packet {number}"))?;
+        decoder
+            .decode(Some(&packet.data), &mut frames)
+            .with_context(|| format!("packet {number}"))?;
     }
     decoder.decode(None, &mut frames)?;
     Ok(frames)
@@ -217,6 +267,8 @@ fn message(code: i32) -> String {
     // SAFETY: the buffer is as long as stated, and the result is terminated.
     unsafe {
         av_strerror(code, text.as_mut_ptr(), text.len());
-        std::ffi::CStr::from_ptr(text.as_ptr()).to_string_lossy().into_owned()
+        std::ffi::CStr::from_ptr(text.as_ptr())
+            .to_string_lossy()
+            .into_owned()
     }
 }

@@ -14,7 +14,11 @@ const MARK: &str = "DAEDALUS_STRESS_CHILD";
 
 /// Calls `body` in a child of this process, which gets the same arguments; reports how it ended.
 pub fn main(limit: Duration, body: impl FnOnce() -> Result<()>) -> ExitCode {
-    let result = if env::var_os(MARK).is_some() { body() } else { parent(limit, &[]) };
+    let result = if env::var_os(MARK).is_some() {
+        body()
+    } else {
+        parent(limit, &[])
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -36,7 +40,11 @@ fn report(error: &anyhow::Error) {
 pub fn parent(limit: Duration, more: &[(&str, &str)]) -> Result<()> {
     let setting = Setting::new()?;
     let mut command = Command::new(env::current_exe()?);
-    command.args(env::args_os().skip(1)).envs(setting.environment(None)).env(MARK, "1").envs(more.iter().copied());
+    command
+        .args(env::args_os().skip(1))
+        .envs(setting.environment(None))
+        .env(MARK, "1")
+        .envs(more.iter().copied());
     let mut child = command.spawn().context("cannot start the child process")?;
     let started = Instant::now();
     loop {

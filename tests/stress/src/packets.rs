@@ -33,7 +33,11 @@ impl Packets {
     /// The file is neither, or is cut off.
     pub fn read(path: &Path) -> Result<Self> {
         let data = fs::read(path).with_context(|| path.display().to_string())?;
-        let read = if data.starts_with(b"DKIF") { ivf(&data) } else { annex_b(&data) };
+        let read = if data.starts_with(b"DKIF") {
+            ivf(&data)
+        } else {
+            annex_b(&data)
+        };
         read.with_context(|| path.display().to_string())
     }
 
@@ -64,7 +68,9 @@ impl Packets {
 
     /// Numbers of the packets at which decoding can start.
     pub fn keys(&self) -> Vec<usize> {
-        (0..self.packets.len()).filter(|&i| self.packets[i].key).collect()
+        (0..self.packets.len())
+            .filter(|&i| self.packets[i].key)
+            .collect()
     }
 }
 
@@ -76,21 +82,33 @@ fn ivf(data: &[u8]) -> Result<Packets> {
         b"AV01" => Codec::Av1,
         other => anyhow::bail!("IVF with {}", String::from_utf8_lossy(other)),
     };
-    let size = (u16::from_le_bytes([header[12], header[13]]), u16::from_le_bytes([header[14], header[15]]));
+    let size = (
+        u16::from_le_bytes([header[12], header[13]]),
+        u16::from_le_bytes([header[14], header[15]]),
+    );
     let mut packets = Vec::new();
     let mut rest = &data[32..];
     while let Some((header, body)) = rest.split_first_chunk::<12>() {
         let length = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
-        let (packet, after) = body.split_at_checked(length).context("IVF frame is cut off")?;
+        let (packet, after) = body
+            .split_at_checked(length)
+            .context("IVF frame is cut off")?;
         let key = match codec {
             Codec::H264 => nal_units(packet).any(|(_, kind)| kind == 5),
             Codec::Vp9 => vp9_key(packet),
             Codec::Av1 => av1_key(packet),
         };
-        packets.push(Packet { data: packet.to_vec(), key });
+        packets.push(Packet {
+            data: packet.to_vec(),
+            key,
+        });
         rest = after;
     }
-    Ok(Packets { codec, size, packets })
+    Ok(Packets {
+        codec,
+        size,
+        packets,
+    })
 }
 
 /// VP9 specification 6.2: a key frame that is not a frame shown again.
@@ -118,7 +136,9 @@ fn av1_key(packet: &[u8]) -> bool {
         rest = &after[usize::from(header >> 2 & 1).min(after.len())..];
         let mut length = 0usize;
         for shift in (0..56).step_by(7) {
-            let Some((&byte, after)) = rest.split_first() else { return false };
+            let Some((&byte, after)) = rest.split_first() else {
+                return false;
+            };
             length |= usize::from(byte & 0x7f) << shift;
             rest = after;
             if byte & 0x80 == 0 {
@@ -132,7 +152,10 @@ fn av1_key(packet: &[u8]) -> bool {
 
 /// Positions of the NAL units' start codes and their `nal_unit_type`.
 pub fn nal_units(data: &[u8]) -> impl Iterator<Item = (usize, u8)> {
-    data.windows(4).enumerate().filter(|(_, w)| w[..3] == [0, 0, 1]).map(|(at, w)| (at, w[3] & 31))
+    data.windows(4)
+        .enumerate()
+        .filter(|(_, w)| w[..3] == [0, 0, 1])
+        .map(|(at, w)| (at, w[3] & 31))
 }
 
 fn annex_b(data: &[u8]) -> Result<Packets> {
@@ -140,13 +163,21 @@ fn annex_b(data: &[u8]) -> Result<Packets> {
     let (mut picture_seen, mut pending) = (true, None);
     for (at, kind) in nal_units(data) {
         // A zero byte in front of the start code belongs to this NAL unit (H.264 annex B).
-        let at = if at > 0 && data[at - 1] == 0 { at - 1 } else { at };
+        let at = if at > 0 && data[at - 1] == 0 {
+            at - 1
+        } else {
+            at
+        };
         match kind {
             6..=9 => {
                 pending = pending.or(Some(at));
             }
             1 | 5 => {
-                let first_mb_is_0 = data[at..].iter().skip_while(|byte| **byte == 0).nth(2).is_some_and(|byte| byte & 0x80 != 0);
+                let first_mb_is_0 = data[at..]
+                    .iter()
+                    .skip_while(|byte| **byte == 0)
+                    .nth(2)
+                    .is_some_and(|byte| byte & 0x80 != 0);
                 if first_mb_is_0 && (picture_seen || pending.is_some()) {
                     starts.push(pending.unwrap_or(at));
                 }
@@ -166,7 +197,11 @@ fn annex_b(data: &[u8]) -> Result<Packets> {
             Packet { data, key }
         })
         .collect();
-    Ok(Packets { codec: Codec::H264, size: (0, 0), packets })
+    Ok(Packets {
+        codec: Codec::H264,
+        size: (0, 0),
+        packets,
+    })
 }
 
 #[cfg(test)]
@@ -176,20 +211,42 @@ mod tests {
     #[test]
     fn access_units_begin_at_parameter_sets_and_first_macroblocks() {
         let nal = |kind: u8, first: u8| vec![0, 0, 0, 1, 0x60 | kind, first, 9];
-        let units = [nal(7, 1), nal(8, 1), nal(5, 0x80), nal(5, 0x40), nal(1, 0x80), nal(6, 1), nal(1, 0xff)];
+        let units = [
+            nal(7, 1),
+            nal(8, 1),
+            nal(5, 0x80),
+            nal(5, 0x40),
+            nal(1, 0x80),
+            nal(6, 1),
+            nal(1, 0xff),
+        ];
         let stream = annex_b(&units.concat()).unwrap();
-        let lengths: Vec<_> = stream.packets.iter().map(|p| (p.data.len() / 7, p.key)).collect();
+        let lengths: Vec<_> = stream
+            .packets
+            .iter()
+            .map(|p| (p.data.len() / 7, p.key))
+            .collect();
         assert_eq!(lengths, [(4, true), (1, false), (2, false)]);
     }
 
     #[test]
     fn ivf_reads_back() {
-        let packet = |first: u8| Packet { data: vec![first, 1, 2], key: first == 0x82 };
-        let stream = Packets { codec: Codec::Vp9, size: (64, 48), packets: vec![packet(0x82), packet(0x86), packet(0x88)] };
+        let packet = |first: u8| Packet {
+            data: vec![first, 1, 2],
+            key: first == 0x82,
+        };
+        let stream = Packets {
+            codec: Codec::Vp9,
+            size: (64, 48),
+            packets: vec![packet(0x82), packet(0x86), packet(0x88)],
+        };
         let path = std::env::temp_dir().join(format!("daedalus-ivf-{}", std::process::id()));
         stream.write(&path).unwrap();
         let read = Packets::read(&path).unwrap();
         fs::remove_file(path).unwrap();
-        assert_eq!((read.codec, read.size, read.packets), (stream.codec, stream.size, stream.packets));
+        assert_eq!(
+            (read.codec, read.size, read.packets),
+            (stream.codec, stream.size, stream.packets)
+        );
     }
 }

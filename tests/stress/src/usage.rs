@@ -22,7 +22,10 @@ impl Usage {
     /// `/proc` is not mounted.
     pub fn now() -> Result<Self> {
         let status = fs::read_to_string("/proc/self/status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .context("VmRSS")?;
         let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(Self {
             threads: fs::read_dir("/proc/self/task")?.count(),
@@ -34,6 +37,12 @@ impl Usage {
 
 impl std::fmt::Display for Usage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} threads, {} files, {:.1} MiB resident", self.threads, self.files, self.resident as f64 / f64::from(1 << 20))
+        write!(
+            f,
+            "{} threads, {} files, {:.1} MiB resident",
+            self.threads,
+            self.files,
+            self.resident as f64 / f64::from(1 << 20)
+        )
     }
 }
