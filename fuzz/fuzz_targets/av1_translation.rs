@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#![no_main]
+
+#[macro_use]
+mod macros;
+
+calls!(entries::translation::av1);

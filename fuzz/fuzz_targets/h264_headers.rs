@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#![no_main]
+
+#[macro_use]
+mod macros;
+
+bytes!(entries::headers::h264);
