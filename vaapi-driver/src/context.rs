@@ -49,9 +49,15 @@ pub struct Means<'a> {
     pub surfaces: &'a Table<Surface>,
     /// Where traces go.
     pub record: Option<&'a PathBuf>,
+    /// What translates.
+    pub translator: TranslatorOf,
 }
 
-fn translator(codec: Codec) -> Box<dyn Translator> {
+/// Makes a codec's translator.
+pub type TranslatorOf = fn(Codec) -> Box<dyn Translator>;
+
+/// The translators of [`codec`].
+pub fn translator(codec: Codec) -> Box<dyn Translator> {
     match codec {
         Codec::H264 => Box::new(codec::h264::H264Translator::new()),
         Codec::Vp9 => Box::new(codec::vp9::Vp9Translator::new()),
@@ -150,7 +156,7 @@ impl Context {
     /// The stream that decoded the newest of the picture's references, or a new one.
     fn first_stream(&self, open: &Open, means: &Means<'_>) -> Result<Arc<Stream>> {
         let codec = self.profile.codec;
-        let translator = translator(codec);
+        let translator = (means.translator)(codec);
         let references = translator.references(&open.buffers);
         let decodes = references
             .iter()

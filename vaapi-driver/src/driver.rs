@@ -4,7 +4,7 @@
 use crate::backend::{Backend, Outcome};
 use crate::buffer::Buffer;
 use crate::config::{self, Config};
-use crate::context::{Context, Means};
+use crate::context::{Context, Means, TranslatorOf};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::handle::{Kind, Table};
@@ -26,6 +26,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub struct Driver {
     environment: Environment,
     backend: Box<dyn Backend>,
+    translator: TranslatorOf,
     configs: Table<Config>,
     contexts: Table<Context>,
     surfaces: Table<Surface>,
@@ -59,11 +60,16 @@ pub enum SurfaceState {
 }
 
 impl Driver {
-    /// A driver that decodes with `backend`.
-    pub fn new(environment: Environment, backend: Box<dyn Backend>) -> Self {
+    /// A driver that translates with `translator` and decodes with `backend`.
+    pub fn new(
+        environment: Environment,
+        backend: Box<dyn Backend>,
+        translator: TranslatorOf,
+    ) -> Self {
         Self {
             environment,
             backend,
+            translator,
             configs: Table::new(Kind::Config),
             contexts: Table::new(Kind::Context),
             surfaces: Table::new(Kind::Surface),
@@ -295,6 +301,7 @@ impl Driver {
             backend: self.backend.as_ref(),
             surfaces: &self.surfaces,
             record: self.environment.record.as_ref(),
+            translator: self.translator,
         })
     }
 

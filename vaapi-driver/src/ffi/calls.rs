@@ -138,7 +138,10 @@ calls! {
     ) {
         let mut request = SurfaceRequest { rt_format: format, width, height, ..Default::default() };
         for attribute in list(attributes, attribute_number as usize)? {
-            let integer = (attribute.value.type_ == VAGenericValueTypeInteger).then(|| attribute.value.value.i as u32);
+            let integer = match attribute.value.type_ {
+                VAGenericValueTypeInteger => Some(attribute.value.value.i as u32),
+                _ => None,
+            };
             match attribute.type_ {
                 VASurfaceAttribPixelFormat => request.fourcc = integer,
                 VASurfaceAttribMemoryType => request.memory_type = integer,

@@ -3,6 +3,7 @@
 
 use super::{calls::guard, vtable};
 use crate::backend::{Backend, embedded::Embedded};
+use crate::context::{TranslatorOf, translator};
 use crate::driver::Driver;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -41,11 +42,11 @@ pub unsafe extern "C" fn __vaDriverInit_1_0(ctx: VADriverContextP) -> VAStatus {
         log::install(&environment);
         let backend = Box::new(Embedded::new(environment.threads));
         // SAFETY: as libva promises.
-        unsafe { initialize(ctx, environment, backend) }
+        unsafe { initialize(ctx, environment, backend, translator) }
     })
 }
 
-/// As the exported entry, with a backend of choice.
+/// As the exported entry, with a backend and translators of choice.
 ///
 /// # Safety
 /// The context's vtable is null or valid.
@@ -53,6 +54,7 @@ pub(crate) unsafe fn initialize(
     ctx: &mut VADriverContext,
     environment: Environment,
     backend: Box<dyn Backend>,
+    translator: TranslatorOf,
 ) -> Result<()> {
     // SAFETY: libva allocates the vtable before it calls, as big as its newest known entry and reserved space.
     let vtable = unsafe { ctx.vtable.as_mut() }.ok_or(Error::InvalidParameter("vtable is null"))?;
@@ -72,6 +74,6 @@ pub(crate) unsafe fn initialize(
     ctx.max_subpic_formats = 1;
     ctx.max_display_attributes = 0;
     ctx.str_vendor = VENDOR.as_ptr();
-    ctx.pDriverData = Box::into_raw(Box::new(Driver::new(environment, backend))).cast();
+    ctx.pDriverData = Box::into_raw(Box::new(Driver::new(environment, backend, translator))).cast();
     Ok(())
 }

@@ -5,5 +5,7 @@
 mod arguments;
 mod calls;
 pub mod entry;
+#[cfg(test)]
+mod tests;
 mod unsupported;
 mod vtable;
