@@ -68,9 +68,9 @@ pub enum Record {
     Result {
         /// `Picture::timestamp`
         timestamp: u64,
-        /// Luma samples in a row.
+        /// Luma samples in a row; fewer than the decoded frame's where the client's surface is smaller (cropping).
         width: u32,
-        /// Luma rows.
+        /// Luma rows, likewise.
         height: u32,
         /// DRM/VA fourcc of the hashed layout: NV12 or P010.
         fourcc: u32,
