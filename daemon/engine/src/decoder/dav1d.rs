@@ -10,7 +10,7 @@ use crate::{error::EngineError, headers::av1::Av1Headers};
 use pipeline::{Pipeline, Request};
 use v4l2_common::{
     picture::{Av1Controls, Controls, Picture},
-    uapi::av1::V4L2_AV1_FILM_GRAIN_FLAG_APPLY_GRAIN,
+    uapi::av1::*,
 };
 
 /// The AV1 decoder of one session.
@@ -23,7 +23,7 @@ pub(super) struct Dav1dDecoder {
 }
 
 impl Dav1dDecoder {
-    /// A decoder with `threads` threads (none of its own for 1), that decodes as many pictures in parallel.
+    /// A decoder with `threads` threads (at least two), that decodes as many pictures in parallel.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`] if it does not open.
@@ -51,18 +51,26 @@ impl Decoder for Dav1dDecoder {
                 timestamp,
                 grain: false,
                 size: (0, 0),
+                key: false,
+                refresh: 0,
             };
             let error = EngineError::Invalid("not an AV1 picture".into());
             return self.pipeline.fail(request, error, done);
         };
+        let frame = &controls.frame;
+        let key = frame.frame_type == V4L2_AV1_KEY_FRAME;
+        let shown = frame.flags & V4L2_AV1_FRAME_FLAG_SHOW_FRAME != 0;
+        let all = key && shown || frame.frame_type == V4L2_AV1_SWITCH_FRAME;
         let request = Request {
             sequence,
             timestamp,
             grain: wants_grain(&controls),
             size: (
-                upscaled_width(&controls),
-                controls.frame.frame_height_minus_1.saturating_add(1),
+                upscaled_width(frame),
+                frame.frame_height_minus_1.saturating_add(1),
             ),
+            key,
+            refresh: if all { 0xff } else { frame.refresh_frame_flags },
         };
         match self.headers.unit(&controls, &bitstream, timestamp) {
             Ok(unit) => self
@@ -89,9 +97,9 @@ fn wants_grain(controls: &Av1Controls) -> bool {
 }
 
 /// Width of the decoded frame in samples; clients that do not use superres may leave `upscaled_width` zero.
-fn upscaled_width(controls: &Av1Controls) -> u32 {
-    match controls.frame.upscaled_width {
-        0 => controls.frame.frame_width_minus_1.saturating_add(1),
+fn upscaled_width(frame: &v4l2_ctrl_av1_frame) -> u32 {
+    match frame.upscaled_width {
+        0 => frame.frame_width_minus_1.saturating_add(1),
         width => width,
     }
 }

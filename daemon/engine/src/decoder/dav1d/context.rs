@@ -34,19 +34,21 @@ use std::{
 /// Largest frame in samples: the driver's 8192x8192 and some room for padded heights.
 const FRAME_SIZE_LIMIT: c_uint = 8192 * 8704;
 
+/// Fewest threads of one decoder: rav1d 1.1.0 panics on damaged data if it decodes one frame at a time (and a panic behind
+/// its C interface aborts the process). Its frame threads do not.
+pub(super) const MIN_THREADS: usize = 2;
+
 /// Most threads of one decoder; more frames in flight only cost memory.
 const MAX_THREADS: usize = 64;
+
+/// The code of a refusal that is ours: dav1d was not asked.
+const NOTHING: c_int = -libc::ENODATA;
 
 /// Why dav1d refused: a negative errno.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refusal(c_int);
 
 impl Refusal {
-    /// Needs more data, or has to give out a picture first.
-    pub fn is_again(self) -> bool {
-        self.0 == -libc::EAGAIN
-    }
-
     /// In the engine's terms.
     pub fn error(self) -> EngineError {
         match -self.0 {
@@ -66,13 +68,13 @@ fn check(result: Dav1dResult) -> Result<(), Refusal> {
     }
 }
 
-/// What [`Context::next`] found.
+/// What came out of dav1d.
 #[derive(Debug)]
 pub(super) enum Output {
     /// A picture, with the `timestamp` of the data that made it.
     Picture { timestamp: i64, picture: Picture },
-    /// Nothing yet; nothing at all, if this was the second call since [`Context::send`].
-    Again,
+    /// Nothing.
+    None,
     /// The picture that the data of `timestamp` should have made is lost.
     Lost { timestamp: i64, refusal: Refusal },
 }
@@ -91,8 +93,7 @@ unsafe impl Send for Shared {}
 unsafe impl Sync for Shared {}
 
 impl Shared {
-    fn open(threads: usize) -> Result<Arc<Self>, EngineError> {
-        let threads = threads.clamp(1, MAX_THREADS) as c_int;
+    fn open(threads: c_int) -> Result<Arc<Self>, EngineError> {
         let mut settings = MaybeUninit::<Dav1dSettings>::uninit();
         // SAFETY: writes all of the settings to the memory that it gets.
         let mut settings = unsafe {
@@ -175,22 +176,33 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// Opens a decoder in which up to `threads` pictures decode in parallel; it has as many threads, or none for 1.
+    /// Opens a decoder with `threads` threads, [`MIN_THREADS`] to [`MAX_THREADS`], in which as many pictures decode in
+    /// parallel.
     pub fn open(threads: usize) -> Result<Self, EngineError> {
+        let threads = threads.clamp(MIN_THREADS, MAX_THREADS) as c_int;
         Ok(Self {
             shared: Shared::open(threads)?,
         })
     }
 
-    /// Takes one frame's OBUs (with at most one frame to give out). With threads, returns when the frame is queued, which
-    /// takes until one of those in flight is done if there are as many as threads; without, when it is decoded.
-    /// Call [`Context::next`] exactly once after it.
+    /// Takes one frame's OBUs (with at most one frame to give out), and gives the picture that left its place to it, if any.
+    /// Returns when the frame is queued, which takes until the oldest in flight is done if there are as many as threads.
     ///
     /// # Errors
     /// The data is dropped; the decoder goes on.
-    pub fn send(&mut self, timestamp: i64, bytes: Vec<u8>) -> Result<(), Refusal> {
+    pub fn send(&mut self, timestamp: i64, bytes: Vec<u8>) -> (Result<(), Refusal>, Output) {
+        let accepted = self.feed(timestamp, bytes);
+        let output = match accepted {
+            // dav1d has not been in it, and would take a second call of `next` for the wish to be drained.
+            Err(Refusal(NOTHING)) => Output::None,
+            _ => self.next(),
+        };
+        (accepted, output)
+    }
+
+    fn feed(&mut self, timestamp: i64, bytes: Vec<u8>) -> Result<(), Refusal> {
         if bytes.is_empty() {
-            return Err(Refusal(-libc::EINVAL));
+            return Err(Refusal(NOTHING));
         }
         let owner = Box::new(bytes);
         let (start, size) = (NonNull::from(owner.as_slice()).cast::<u8>(), owner.len());
@@ -198,19 +210,18 @@ impl Context {
         let mut data = Dav1dData::default();
         // SAFETY: `start` and `size` are the bytes of the vector that `cookie` keeps until `free_vector` drops it.
         let wrapped = unsafe {
-            let buffer = Some(NonNull::from(&mut data));
             dav1d_data_wrap(
-                buffer,
+                Some(NonNull::from(&mut data)),
                 Some(start),
                 size,
                 Some(free_vector),
                 Some(cookie.cast::<c_void>()),
             )
         };
-        if let Err(refusal) = check(wrapped) {
+        if check(wrapped).is_err() {
             // SAFETY: not wrapped, thus `free_vector` is never called, and the cookie is still ours.
             drop(unsafe { cookie.into_box() });
-            return Err(refusal);
+            return Err(Refusal(NOTHING));
         }
         data.m.timestamp = timestamp;
         // SAFETY: the handle is open, and `data` valid; it is consumed on success.
@@ -221,9 +232,25 @@ impl Context {
         check(result)
     }
 
-    /// The first call after [`Context::send`] gives what is ready; each further one waits for the oldest picture in flight
-    /// and takes that out, while the later ones go on.
-    pub fn next(&mut self) -> Output {
+    /// Waits for all that is in flight, as at the end of a stream. Only for a decoder that has never lost or refused
+    /// anything: otherwise dav1d miscounts in its ring of frames, and when it is fed again, its threads wait for ever.
+    pub fn drain(&mut self) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        let mut idle = 0;
+        while idle < 2 {
+            match self.next() {
+                Output::None => idle += 1,
+                output => {
+                    idle = 0;
+                    outputs.push(output);
+                }
+            }
+        }
+        outputs
+    }
+
+    /// What is ready. The second call without data between begins to drain.
+    fn next(&mut self) -> Output {
         let mut picture = Dav1dPicture::default();
         // SAFETY: the handle is open, and `picture` valid and empty.
         let result = unsafe {
@@ -236,7 +263,7 @@ impl Context {
                 let picture = unsafe { Picture::new(picture, Arc::clone(&self.shared)) };
                 Output::Picture { timestamp, picture }
             }
-            Err(refusal) if refusal.is_again() => Output::Again,
+            Err(Refusal(code)) if code == -libc::EAGAIN => Output::None,
             Err(refusal) => Output::Lost {
                 timestamp: self.lost_timestamp(),
                 refusal,

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Order out of dav1d: every picture sent is completed exactly once, in the order of sending.
+//!
+//! dav1d's frame threads work on a ring of frames: a frame comes out when another one takes its place. To get a picture out
+//! that somebody waits for, the ring is turned by headers that show an existing frame. These cost next to nothing, and
+//! nobody gets their output. (Draining, as at the end of a stream, is not made for going on: see [`Context::drain`].)
 
 use super::{
-    context::{Context, Output, Refusal},
+    context::{Context, MIN_THREADS, Output, Refusal},
     picture::Picture,
 };
 use crate::{decoder::Decoded, error::EngineError, frame::Frame};
@@ -22,6 +26,10 @@ pub(super) struct Request {
     pub grain: bool,
     /// Size of the frame, in luma samples.
     pub size: (u32, u32),
+    /// A key frame.
+    pub key: bool,
+    /// The decoder's slots that the frame is stored in, bit by bit.
+    pub refresh: u8,
 }
 
 struct Entry {
@@ -30,31 +38,42 @@ struct Entry {
     failed: Option<EngineError>,
 }
 
+/// What one of dav1d's eight reference slots holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    Empty,
+    /// The key frame of this sequence number. To show it stores it in all slots.
+    Key(u64),
+    /// Another frame.
+    Other,
+}
+
 /// A decoder with its pictures in flight.
 pub(super) struct Pipeline {
     context: Context,
     threads: usize,
     entries: VecDeque<Entry>,
-    /// A picture was pushed out of turn. dav1d's frame slots are a ring that is then out of step: it must be emptied before
-    /// the next frame is sent, or its threads may wait for each other for ever.
-    pushed: bool,
+    slots: [Slot; 8],
+    /// Something was refused or lost since dav1d was opened.
+    damaged: bool,
     lost: Vec<u64>,
     /// The last picture that decoded, to conceal those that do not.
     last: Option<Picture>,
 }
 
 impl Pipeline {
-    /// A decoder in which up to `threads` pictures decode in parallel.
+    /// A decoder in which up to `threads` pictures decode in parallel (at least [`MIN_THREADS`]).
     ///
     /// # Errors
     /// [`EngineError::Unavailable`] if it does not open.
     pub fn new(threads: usize) -> Result<Self, EngineError> {
-        let context = Context::open(threads)?;
+        let threads = threads.max(MIN_THREADS);
         Ok(Self {
-            context,
-            threads: threads.max(1),
+            context: Context::open(threads)?,
+            threads,
             entries: VecDeque::new(),
-            pushed: false,
+            slots: [Slot::Empty; 8],
+            damaged: false,
             lost: Vec::new(),
             last: None,
         })
@@ -73,31 +92,29 @@ impl Pipeline {
         unit: Vec<u8>,
         done: &mut Vec<Decoded>,
     ) {
-        if std::mem::take(&mut self.pushed) {
-            self.drain(|_| false, done);
-        }
         if let Some(show_existing) = show_existing {
-            if let Err(refusal) = self.context.send(UNWANTED, show_existing) {
-                tracing::debug!(?refusal, "show_existing_frame refused");
+            match self.feed(UNWANTED, show_existing, done) {
+                Ok(()) => self.slots = [Slot::Key(request.sequence); 8],
+                Err(refusal) => tracing::debug!(?refusal, "show_existing_frame refused"),
             }
-            self.collect(done);
         }
         self.entries.push_back(Entry {
             request,
             failed: None,
         });
         let timestamp = i64::try_from(request.sequence).unwrap_or(i64::MAX);
-        if let Err(refusal) = self.context.send(timestamp, unit) {
-            if let Some(entry) = self.entries.back_mut() {
-                entry.failed = Some(refusal.error());
+        if self.feed(timestamp, unit, done).is_ok() {
+            let stored = if request.key {
+                Slot::Key(request.sequence)
+            } else {
+                Slot::Other
+            };
+            for (index, slot) in self.slots.iter_mut().enumerate() {
+                if request.refresh >> index & 1 == 1 {
+                    *slot = stored;
+                }
             }
         }
-        self.collect(done);
-    }
-
-    /// Timestamps of the pictures that were sent since the last call, or before, and turned out to be lost.
-    pub fn take_lost(&mut self) -> Vec<u64> {
-        std::mem::take(&mut self.lost)
     }
 
     /// Fails a request that has no unit, in its turn.
@@ -111,51 +128,96 @@ impl Pipeline {
 
     /// Waits until at least the oldest picture in flight is completed.
     pub fn push(&mut self, done: &mut Vec<Decoded>) {
-        if self.entries.is_empty() {
-            return;
-        }
         let before = done.len();
-        self.pushed = true;
-        self.drain(|done| done.len() > before, done);
-    }
-
-    /// Takes the oldest pictures out of dav1d until `enough` says so, or nothing is left in it.
-    fn drain(&mut self, enough: impl Fn(&[Decoded]) -> bool, done: &mut Vec<Decoded>) {
-        let mut idle = 0;
-        while !enough(done) && idle <= self.threads {
-            idle = if self.collect(done) { 0 } else { idle + 1 };
-        }
-        if !enough(done) {
-            // All of dav1d's frame slots are empty: what is still open was dropped without an error.
+        let mut turned = 0;
+        while done.len() == before && !self.entries.is_empty() {
+            if turned < self.threads && self.turn(done) {
+                turned += 1;
+                continue;
+            }
+            let stuck = turned < self.threads;
+            if stuck && !self.damaged {
+                for output in self.context.drain() {
+                    self.take(output, done);
+                }
+            }
+            // Everything has left the ring, or nothing can turn it any more.
             for entry in &mut self.entries {
                 entry.failed.get_or_insert_with(dropped);
             }
             self.complete_failed(done);
+            if stuck && self.damaged {
+                self.restart();
+            }
         }
     }
 
-    /// Takes one output and completes what it settles; false if there was none.
-    fn collect(&mut self, done: &mut Vec<Decoded>) -> bool {
-        let found = match self.context.next() {
-            Output::Picture { timestamp, picture } => {
-                self.settle(timestamp, picture, done);
-                true
+    /// Timestamps of the pictures that turned out to be lost since the last call.
+    pub fn take_lost(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.lost)
+    }
+
+    /// Turns dav1d's ring by one frame; false if it holds no frame that can be shown for it without harm.
+    fn turn(&mut self, done: &mut Vec<Decoded>) -> bool {
+        loop {
+            let one_key = matches!(self.slots[0], Slot::Key(_))
+                && self.slots.iter().all(|slot| *slot == self.slots[0]);
+            let harmless = |slot: &Slot| *slot == Slot::Other || one_key;
+            let Some(index) = self.slots.iter().position(harmless) else {
+                return false;
+            };
+            if self
+                .feed(UNWANTED, show_existing_frame(index), done)
+                .is_ok()
+            {
+                return true;
             }
-            Output::Lost { timestamp, refusal } => {
-                self.lose(timestamp, refusal);
-                true
+            // A new sequence header empties slots.
+            self.slots[index] = Slot::Empty;
+        }
+    }
+
+    /// Starts anew with a decoder that holds nothing.
+    fn restart(&mut self) {
+        match Context::open(self.threads) {
+            Ok(context) => self.context = context,
+            Err(error) => tracing::error!(%error, "dav1d cannot be opened again"),
+        }
+        self.damaged = false;
+        self.slots = [Slot::Empty; 8];
+    }
+
+    /// Gives data to dav1d, and completes what that settles. If it is refused, so is the picture of `timestamp`.
+    fn feed(
+        &mut self,
+        timestamp: i64,
+        bytes: Vec<u8>,
+        done: &mut Vec<Decoded>,
+    ) -> Result<(), Refusal> {
+        let (accepted, output) = self.context.send(timestamp, bytes);
+        self.damaged |= accepted.is_err() || matches!(output, Output::Lost { .. });
+        if let (Err(refusal), Some(position)) = (accepted, self.position(timestamp)) {
+            if let Some(entry) = self.entries.get_mut(position) {
+                entry.failed = Some(refusal.error());
             }
-            Output::Again => false,
-        };
+        }
+        self.take(output, done);
+        accepted
+    }
+
+    fn take(&mut self, output: Output, done: &mut Vec<Decoded>) {
+        match output {
+            Output::Picture { timestamp, picture } => self.settle(timestamp, picture, done),
+            Output::Lost { timestamp, refusal } => self.lose(timestamp, refusal),
+            Output::None => {}
+        }
         self.complete_failed(done);
-        found
     }
 
     fn position(&self, timestamp: i64) -> Option<usize> {
         let sequence = u64::try_from(timestamp).ok()?;
-        self.entries
-            .iter()
-            .position(|entry| entry.request.sequence == sequence)
+        let same = |entry: &Entry| entry.request.sequence == sequence;
+        self.entries.iter().position(same)
     }
 
     /// Completes the picture of `timestamp` and, as lost, all before it: outputs come in order.
@@ -163,20 +225,17 @@ impl Pipeline {
         let Some(position) = self.position(timestamp) else {
             return;
         };
-        for _ in 0..position {
-            if let Some(entry) = self.entries.pop_front() {
-                let error = entry.failed.unwrap_or_else(dropped);
-                done.push(self.concealed(&entry.request, error));
-            }
+        for entry in self.entries.iter_mut().take(position) {
+            entry.failed.get_or_insert_with(dropped);
         }
+        self.complete_failed(done);
         let Some(Entry { request, .. }) = self.entries.pop_front() else {
             return;
         };
         let (frame, frame_error) = split(picture.frame());
-        let (grained, grain_error) = if request.grain {
-            split(picture.grained())
-        } else {
-            (None, None)
+        let (grained, grain_error) = match request.grain {
+            true => split(picture.grained()),
+            false => (None, None),
         };
         done.push(Decoded {
             sequence: request.sequence,
@@ -192,34 +251,27 @@ impl Pipeline {
         if timestamp == UNWANTED {
             return;
         }
-        // A second error hides the first one's timestamp; the first is then of the oldest picture in flight.
+        // A refusal hides the timestamp of a loss in the same call; that is then of the oldest picture in flight.
+        let open = |entry: &Entry| entry.failed.is_none();
         let named = self
             .position(timestamp)
-            .and_then(|position| self.entries.get_mut(position));
-        let named = named
-            .filter(|entry| entry.failed.is_none())
-            .map(|entry| entry.failed = Some(refusal.error()));
-        if named.is_none() {
-            if let Some(entry) = self.entries.iter_mut().find(|entry| entry.failed.is_none()) {
-                entry.failed = Some(refusal.error());
-            }
+            .filter(|at| self.entries.get(*at).is_some_and(open));
+        let position = named.or_else(|| self.entries.iter().position(open));
+        if let Some(entry) = position.and_then(|position| self.entries.get_mut(position)) {
+            entry.failed = Some(refusal.error());
         }
     }
 
     /// Completes the oldest pictures as long as they are known to have failed.
     fn complete_failed(&mut self, done: &mut Vec<Decoded>) {
-        while self
-            .entries
-            .front()
-            .is_some_and(|entry| entry.failed.is_some())
+        while let Some(Entry {
+            request,
+            failed: Some(error),
+        }) = self.entries.front()
         {
-            if let Some(Entry {
-                request,
-                failed: Some(error),
-            }) = self.entries.pop_front()
-            {
-                done.push(self.concealed(&request, error));
-            }
+            let (request, error) = (*request, error.clone());
+            self.entries.pop_front();
+            done.push(self.concealed(&request, error));
         }
     }
 
@@ -231,11 +283,10 @@ impl Pipeline {
             .as_ref()
             .filter(|picture| picture.size() == request.size);
         let again = || last.and_then(|picture| picture.frame().ok());
-        let grained = if request.grain { again() } else { None };
         Decoded {
             sequence: request.sequence,
             frame: again(),
-            grained,
+            grained: if request.grain { again() } else { None },
             error: Some(error),
         }
     }
@@ -250,4 +301,17 @@ fn split(frame: Result<Frame, EngineError>) -> (Option<Frame>, Option<EngineErro
         Ok(frame) => (Some(frame), None),
         Err(error) => (None, Some(error)),
     }
+}
+
+/// A frame header OBU (AV1 specification, sections 5.3.2 and 5.9.2) that shows slot `index`, below 8, for the sequence
+/// headers that `headers::av1` writes: without frame identifiers and timing.
+fn show_existing_frame(index: usize) -> Vec<u8> {
+    const OBU_FRAME_HEADER: u8 = 3;
+    const HAS_SIZE: u8 = 2;
+    // show_existing_frame, frame_to_show_map_idx in 3 bits, trailing bits.
+    vec![
+        OBU_FRAME_HEADER << 3 | HAS_SIZE,
+        1,
+        0x80 | (index as u8 & 7) << 4 | 0x08,
+    ]
 }
