@@ -134,7 +134,7 @@ pub fn judge(
     ));
     let env = setting.environment(Some(&counts));
     let answer = match client {
-        Client::Ffmpeg => ffmpeg::decode(stream, ffmpeg::Decode::Vaapi, &env, limit),
+        Client::Ffmpeg => ffmpeg::decode(stream, ffmpeg::Decode::Vaapi(stream.codec), &env, limit),
         Client::Gstreamer => gstreamer::decode(stream, gstreamer::Decode::Vaapi, &env, limit),
     };
     let stats = Stats::read(&counts);
@@ -222,7 +222,10 @@ fn first_difference(setting: &Setting, stream: &Stream, limit: Duration) -> Opti
         ))
     };
     let (expected, _) = frames(ffmpeg::Decode::Software(1), &[])?;
-    let (got, done) = frames(ffmpeg::Decode::Vaapi, &setting.environment(None))?;
+    let (got, done) = frames(
+        ffmpeg::Decode::Vaapi(stream.codec),
+        &setting.environment(None),
+    )?;
     match crate::client::same_frames(&got, &expected) {
         Ok(()) => Some("right at the second try: not deterministic".into()),
         Err(difference) if done.ok() && done.stderr.trim().is_empty() => Some(difference),

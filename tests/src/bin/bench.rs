@@ -4,8 +4,8 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use harness::{
-    client::ffmpeg, process, process::Finished, setting, setting::Setting, stats::Stats,
-    verdict::Abilities,
+    client::ffmpeg, manifest::Codec, process, process::Finished, setting, setting::Setting,
+    stats::Stats, verdict::Abilities,
 };
 use std::{
     fs,
@@ -155,13 +155,18 @@ fn clip(
     Ok(path)
 }
 
-fn decode(path: &Path, pix_fmt: &str, vaapi: bool, env: &[(String, String)]) -> Result<Finished> {
+fn decode(
+    path: &Path,
+    pix_fmt: &str,
+    vaapi: Option<Codec>,
+    env: &[(String, String)],
+) -> Result<Finished> {
     let format = ffmpeg::surface_format(pix_fmt)?;
     let mut args: Vec<String> = ["-v", "error", "-nostdin", "-noautorotate"]
         .map(String::from)
         .into();
-    let filter = if vaapi {
-        args.extend(ffmpeg::VAAPI_INPUT.map(String::from));
+    let filter = if let Some(codec) = vaapi {
+        args.extend(ffmpeg::vaapi_input(codec));
         format!("hwdownload,format={format}")
     } else {
         args.extend(["-threads".into(), "2".into()]);
@@ -255,17 +260,18 @@ fn run() -> Result<bool> {
             );
             continue;
         }
+        let codec = name.split('-').next().and_then(Codec::from_name);
         let counts = dir.join("stats");
         let _stale = fs::remove_file(&counts);
-        decode(&path, pix_fmt, true, &setting.environment(Some(&counts)))?;
+        decode(&path, pix_fmt, codec, &setting.environment(Some(&counts)))?;
         Stats::read(&counts)
             .account_for(FRAMES, 0)
             .map_err(anyhow::Error::msg)?;
-        decode(&path, pix_fmt, false, &[])?;
+        decode(&path, pix_fmt, None, &[])?;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..options.runs {
-            ours.push(decode(&path, pix_fmt, true, &setting.environment(None))?);
-            theirs.push(decode(&path, pix_fmt, false, &[])?);
+            ours.push(decode(&path, pix_fmt, codec, &setting.environment(None))?);
+            theirs.push(decode(&path, pix_fmt, None, &[])?);
         }
         let (ours, theirs) = (medians(&ours), medians(&theirs));
         let ratio = theirs.wall / ours.wall;

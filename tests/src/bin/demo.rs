@@ -98,52 +98,8 @@ fn run() -> Result<bool> {
     );
     let (mut good, mut bad) = (0, 0);
     for clip in &clips {
-        let probe = ffmpeg::probe(clip)?;
-        let name = clip.file_name().unwrap_or_default().to_string_lossy();
-        if probe.codec == Some(Codec::H264)
-            && probe.pix_fmt.contains("10")
-            && !abilities
-                .profiles
-                .iter()
-                .any(|p| p == "VAProfileH264High10")
-        {
-            println!(
-                "{name:16} left out: this libva (1.{}) has no VAProfileH264High10",
-                abilities.va_minor
-            );
-            continue;
-        }
-        let expected = ffmpeg::frames(clip, &probe.pix_fmt, Decode::Software(2), &[], LIMIT)?;
-        let repeats = probe
-            .codec
-            .map_or(Ok(0), |codec| coded::repeated_frames(codec, clip))?;
-        let size = format!("{}x{}", probe.size.0, probe.size.1);
-        let by_ffmpeg = check(&setting, &dir, &expected, repeats, |env| {
-            ffmpeg::frames(clip, &probe.pix_fmt, Decode::Vaapi, env, LIMIT)
-        });
-        let by_mpv = check(&setting, &dir, &expected, repeats, |env| {
-            mpv::frames(clip, &probe.pix_fmt, env, LIMIT)
-        });
-        for answer in [&by_ffmpeg, &by_mpv] {
-            if answer.is_ok() { good += 1 } else { bad += 1 }
-        }
-        let word = |answer: &Result<()>| {
-            answer
-                .as_ref()
-                .map_or_else(|error| format!("WRONG: {error:#}"), |()| "bit-exact".into())
-        };
-        println!(
-            "{name:16} {size:>9} {:>7}  {:24}{}",
-            expected.len(),
-            word(&by_ffmpeg),
-            word(&by_mpv)
-        );
-        if by_ffmpeg.is_ok() {
-            println!(
-                "{:16} picture: {}",
-                "",
-                picture(&setting, &dir, clip, &probe.pix_fmt, expected.len() / 2)?.display()
-            );
+        for right in compare(&setting, &abilities, &dir, clip)? {
+            if right { good += 1 } else { bad += 1 }
         }
     }
     println!(
@@ -151,6 +107,61 @@ fn run() -> Result<bool> {
         setting.driver().display()
     );
     Ok(bad == 0 && good > 0)
+}
+
+/// Decodes a clip by both players and prints what came of it; one answer per player that can take the clip.
+fn compare(setting: &Setting, abilities: &Abilities, dir: &Path, clip: &Path) -> Result<Vec<bool>> {
+    let probe = ffmpeg::probe(clip)?;
+    let name = clip.file_name().unwrap_or_default().to_string_lossy();
+    let codec = probe.codec.context("no codec of ours")?;
+    let high10 = codec == Codec::H264 && probe.pix_fmt.contains("10");
+    if high10
+        && !abilities
+            .profiles
+            .iter()
+            .any(|profile| profile == "VAProfileH264High10")
+    {
+        println!(
+            "{name:16} left out: this libva (1.{}) has no VAProfileH264High10",
+            abilities.va_minor
+        );
+        return Ok(Vec::new());
+    }
+    let expected = ffmpeg::frames(clip, &probe.pix_fmt, Decode::Software(2), &[], LIMIT)?;
+    let repeats = coded::repeated_frames(codec, clip)?;
+    let answers = [
+        check(setting, dir, &expected, repeats, |env| {
+            ffmpeg::frames(clip, &probe.pix_fmt, Decode::Vaapi(codec), env, LIMIT)
+        }),
+        check(setting, dir, &expected, repeats, |env| {
+            mpv::frames(clip, &probe.pix_fmt, env, LIMIT)
+        }),
+    ];
+    let word = |answer: &Result<()>| if answer.is_ok() { "bit-exact" } else { "WRONG" };
+    let size = format!("{}x{}", probe.size.0, probe.size.1);
+    println!(
+        "{name:16} {size:>9} {:>7}  {:23}{}",
+        expected.len(),
+        word(&answers[0]),
+        word(&answers[1])
+    );
+    for (player, answer) in ["ffmpeg", "mpv"].iter().zip(&answers) {
+        if let Err(error) = answer {
+            println!("    {player}: {error:#}");
+        }
+    }
+    if answers[0].is_ok() {
+        let png = picture(
+            setting,
+            dir,
+            clip,
+            codec,
+            &probe.pix_fmt,
+            expected.len() / 2,
+        )?;
+        println!("    picture: {}", png.display());
+    }
+    Ok(answers.iter().map(Result::is_ok).collect())
 }
 
 /// Frames through the driver: as expected, and every one of them counted by the driver itself.
@@ -175,6 +186,7 @@ fn picture(
     setting: &Setting,
     dir: &Path,
     clip: &Path,
+    codec: Codec,
     pix_fmt: &str,
     at: usize,
 ) -> Result<PathBuf> {
@@ -187,8 +199,9 @@ fn picture(
         ffmpeg::surface_format(pix_fmt)?
     );
     let out = png.to_string_lossy();
+    let options = ffmpeg::vaapi_input(codec);
     let mut args = vec!["-v", "error", "-nostdin", "-y"];
-    args.extend(ffmpeg::VAAPI_INPUT);
+    args.extend(options.iter().map(String::as_str));
     args.extend([
         "-i",
         &input,

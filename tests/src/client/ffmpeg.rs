@@ -14,8 +14,8 @@ use std::{fs::File, io::Read, io::Write, path::Path, time::Duration};
 pub enum Decode {
     /// FFmpeg itself, with so many threads.
     Software(usize),
-    /// VA-API. Frames that are no VA surfaces make the command fail, so there is no unseen fallback.
-    Vaapi,
+    /// VA-API, for a stream of this codec. Frames that are no VA surfaces make the command fail: no unseen fallback.
+    Vaapi(Codec),
 }
 
 /// What to write.
@@ -40,19 +40,24 @@ pub fn surface_format(pix_fmt: &str) -> Result<&'static str> {
 }
 
 /// Options that make `ffmpeg` decode on the driver; to be put before `-i`.
-pub const VAAPI_INPUT: [&str; 10] = [
-    "-init_hw_device",
-    "vaapi=va:,connection_type=x11",
-    "-hwaccel",
-    "vaapi",
-    "-hwaccel_device",
-    "va",
-    "-hwaccel_output_format",
-    "vaapi",
+pub fn vaapi_input(codec: Codec) -> Vec<String> {
+    let mut args: Vec<String> = [
+        "-init_hw_device",
+        "vaapi=va:,connection_type=x11",
+        "-hwaccel",
+        "vaapi",
+    ]
+    .map(String::from)
+    .into();
+    args.extend(["-hwaccel_device", "va", "-hwaccel_output_format", "vaapi"].map(String::from));
     // FFmpeg has no VA profile for H.264 Baseline beyond the constrained subset.
-    "-hwaccel_flags",
-    "+allow_profile_mismatch",
-];
+    args.extend(["-hwaccel_flags", "+allow_profile_mismatch"].map(String::from));
+    if codec == Codec::Av1 {
+        // libdav1d comes first in FFmpeg's list, but only its own decoder can use a hwaccel.
+        args.extend(["-c:v", "av1"].map(String::from));
+    }
+    args
+}
 
 /// Arguments that decode `path` to standard output in `pix_fmt`.
 ///
@@ -64,7 +69,7 @@ pub fn arguments(path: &Path, pix_fmt: &str, decode: Decode, form: Form) -> Resu
         .into();
     match decode {
         Decode::Software(threads) => args.extend(["-threads".into(), threads.to_string()]),
-        Decode::Vaapi => args.extend(VAAPI_INPUT.map(String::from)),
+        Decode::Vaapi(codec) => args.extend(vaapi_input(codec)),
     }
     let name = path.to_string_lossy().into_owned();
     if name.contains("CVFC1") {
@@ -86,7 +91,7 @@ pub fn arguments(path: &Path, pix_fmt: &str, decode: Decode, form: Form) -> Resu
         ]
         .map(String::from),
     );
-    if decode == Decode::Vaapi {
+    if matches!(decode, Decode::Vaapi(_)) {
         let mut filter = format!("hwdownload,format={}", surface_format(pix_fmt)?);
         if pix_fmt.starts_with("gray") {
             filter.push_str(",extractplanes=y");
@@ -247,17 +252,20 @@ mod tests {
     #[test]
     fn a_vaapi_command_cannot_fall_back() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-        let args = arguments(&here, "gray10le", Decode::Vaapi, Form::Raw)
+        let args = arguments(&here, "gray10le", Decode::Vaapi(Codec::Av1), Form::Raw)
             .unwrap()
             .join(" ");
-        assert!(args.contains("-hwaccel_output_format vaapi"), "{args}");
+        assert!(
+            args.contains("-hwaccel_output_format vaapi") && args.contains("-c:v av1"),
+            "{args}"
+        );
         assert!(
             args.contains(
                 "-vf hwdownload,format=p010le,extractplanes=y -pix_fmt gray10le -f rawvideo -"
             ),
             "{args}"
         );
-        assert!(arguments(&here, "yuv444p", Decode::Vaapi, Form::Raw).is_err());
+        assert!(arguments(&here, "yuv444p", Decode::Vaapi(Codec::H264), Form::Raw).is_err());
         let args = arguments(&here, "yuvj420p", Decode::Software(2), Form::FrameMd5)
             .unwrap()
             .join(" ");
