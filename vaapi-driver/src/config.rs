@@ -50,7 +50,7 @@ pub static PROFILES: [Profile; 7] = [
         VAProfileH264High,
         "H264High",
         Codec::H264,
-        VA_RT_FORMAT_YUV420,
+        VA_RT_FORMAT_YUV420 | VA_RT_FORMAT_YUV400,
     ),
     profile(
         VAProfileH264High10,

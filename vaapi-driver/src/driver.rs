@@ -133,7 +133,10 @@ impl Driver {
                 kind: VASurfaceAttribPixelFormat,
                 value,
             })?,
-            None if request.rt_format & VA_RT_FORMAT_YUV420 != 0 => Format::Nv12,
+            // Monochrome pictures get neutral chroma, as there is no other surface for them.
+            None if request.rt_format & (VA_RT_FORMAT_YUV420 | VA_RT_FORMAT_YUV400) != 0 => {
+                Format::Nv12
+            }
             None if request.rt_format & VA_RT_FORMAT_YUV420_10 != 0 => Format::P010,
             None => return Err(Error::UnsupportedRtFormat(request.rt_format)),
         };
