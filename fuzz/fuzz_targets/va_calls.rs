@@ -4,4 +4,4 @@
 #[macro_use]
 mod macros;
 
-calls!(entries::calls::run);
+calls!(entries::va_calls::run);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Bit reader, bit writer and NAL unit escaping.
 
-use crate::reader::Reader;
+use calls::reader::Reader;
 use v4l2_common::bits::{BitReader, BitWriter, escape_nal, unescape_nal};
 
 /// Reads descriptors in the order that the input names, writes what was read, and reads it again.

@@ -4,14 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test: a panic is how it reports
 
 pub mod bits;
-pub mod calls;
 pub mod headers;
-pub mod mutate;
 pub mod pictures;
-pub mod reader;
 pub mod session;
 pub mod trace;
 pub mod translation;
+pub mod va_calls;
 
 /// How inputs of a target are built, for mutations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +84,7 @@ pub const TARGETS: &[Target] = &[
     },
     Target {
         name: "va_calls",
-        run: calls::run,
+        run: va_calls::run,
         form: Form::Calls,
     },
 ];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `Picture`s as bytes: every byte string is a list of pictures, and a real stream's pictures can be written as one.
 
-use crate::reader::Reader;
+use calls::reader::Reader;
 use v4l2_common::{
     picture::{Av1Controls, Codec, Controls, H264Controls, Picture, Vp9Controls},
     uapi::av1::V4L2_AV1_MAX_TILE_COUNT,

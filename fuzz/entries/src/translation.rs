@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! VA buffers to `Picture`s: the pictures of a call sequence, translated without a driver around them.
 
-use crate::{
-    calls::op::{self, Code, Op},
-    headers,
-};
+use crate::headers;
+use calls::op::{self, Code, Op};
 use daedalus_drv_video::codec::{
     PictureInput, RenderedBuffer, Submission, Surfaces, Translator, av1::Av1Translator,
     h264::H264Translator, vp9::Vp9Translator,

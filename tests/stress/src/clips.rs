@@ -11,6 +11,8 @@ use std::{fs, path::PathBuf, time::Duration};
 pub struct Clip {
     /// Name for messages and of the file.
     pub name: String,
+    /// The file: Annex B for H.264, else IVF.
+    pub path: PathBuf,
     /// Its packets.
     pub stream: Packets,
 }
@@ -109,7 +111,7 @@ fn clip(codec: &str, depth: u32, wish: Wish) -> Result<Clip> {
         fs::rename(&temporary, &path)?;
     }
     let stream = Packets::read(&path)?;
-    Ok(Clip { name, stream })
+    Ok(Clip { name, path, stream })
 }
 
 fn encoder(codec: &str, low_delay: bool) -> Vec<&'static str> {

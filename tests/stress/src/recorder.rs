@@ -3,7 +3,7 @@
 //! note the call and make it.
 #![allow(unsafe_code)]
 
-use entries::calls::{
+use calls::{
     machine::size_argument,
     objects::{FORMATS, PROFILES},
     op::{BufferRecord, Code, Op},

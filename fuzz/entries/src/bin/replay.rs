@@ -5,10 +5,8 @@
 //! error, so that nothing is passed over in silence.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use entries::{
-    Form, TARGETS, Target,
-    mutate::{self, Random},
-};
+use calls::mutate::{self, Random};
+use entries::{Form, TARGETS, Target};
 use std::{fs, path::PathBuf, process::ExitCode, time::Instant};
 
 struct Options {

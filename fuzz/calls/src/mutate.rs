@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Mutations that keep a call sequence a call sequence: random bytes would break its framing long before they reach a decoder.
 
-use crate::calls::op::{self, Code, Op};
+use crate::op::{self, Code, Op};
 
 /// A small, fast, repeatable source of numbers (splitmix64).
 #[derive(Clone, Debug)]

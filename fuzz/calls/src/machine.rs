@@ -3,7 +3,7 @@
 //! that was never given out or is destroyed is refused, no two live objects share an ID, no call is endless.
 #![allow(unsafe_code)]
 
-use super::{
+use crate::{
     driver::Driver,
     ids::Ids,
     op::{Code, Op},
@@ -35,19 +35,19 @@ macro_rules! call {
         }
     };
 }
-pub(super) use call;
+pub(crate) use call;
 
 /// One client of a driver: its objects. Several may work on one driver at the same time.
 pub struct Machine<'d> {
-    pub(super) driver: &'d Driver,
-    pub(super) configs: Ids,
-    pub(super) surfaces: Ids,
-    pub(super) contexts: Ids,
-    pub(super) buffers: Ids,
-    pub(super) images: Ids,
-    pub(super) profiles: HashMap<VAConfigID, VAProfile>,
-    pub(super) codecs: HashMap<VAContextID, Codec>,
-    pub(super) costs: HashMap<u32, u64>,
+    pub(crate) driver: &'d Driver,
+    pub(crate) configs: Ids,
+    pub(crate) surfaces: Ids,
+    pub(crate) contexts: Ids,
+    pub(crate) buffers: Ids,
+    pub(crate) images: Ids,
+    pub(crate) profiles: HashMap<VAConfigID, VAProfile>,
+    pub(crate) codecs: HashMap<VAContextID, Codec>,
+    pub(crate) costs: HashMap<u32, u64>,
 }
 
 impl<'d> Machine<'d> {
@@ -118,7 +118,7 @@ impl<'d> Machine<'d> {
         }
     }
 
-    pub(super) fn on_surface(
+    pub(crate) fn on_surface(
         &mut self,
         op: &Op,
         f: impl FnOnce(&Self, VASurfaceID) -> VAStatus,
@@ -129,7 +129,7 @@ impl<'d> Machine<'d> {
         status
     }
 
-    pub(super) fn on_buffer(
+    pub(crate) fn on_buffer(
         &mut self,
         op: &Op,
         f: impl FnOnce(&Self, VABufferID) -> VAStatus,
@@ -141,7 +141,7 @@ impl<'d> Machine<'d> {
     }
 
     /// Whether objects of `cost` bytes may be added.
-    pub(super) fn affordable(&self, cost: u64) -> bool {
+    pub(crate) fn affordable(&self, cost: u64) -> bool {
         self.costs.values().sum::<u64>().saturating_add(cost) <= BUDGET
     }
 
@@ -152,7 +152,7 @@ impl<'d> Machine<'d> {
 }
 
 /// A call on an object that does not exist must not succeed.
-pub(super) fn refused(status: VAStatus, live: bool, op: &Op) {
+pub(crate) fn refused(status: VAStatus, live: bool, op: &Op) {
     assert!(
         live || status != SUCCESS,
         "{:?} succeeds on an object that does not exist",
@@ -161,7 +161,7 @@ pub(super) fn refused(status: VAStatus, live: bool, op: &Op) {
 }
 
 /// The pointer to an out parameter, or null if the op says so.
-pub(super) fn out<T>(op: &Op, bit: u32, value: &mut T) -> *mut T {
+pub(crate) fn out<T>(op: &Op, bit: u32, value: &mut T) -> *mut T {
     if op.nulls >> bit & 1 == 1 {
         std::ptr::null_mut()
     } else {
@@ -170,7 +170,7 @@ pub(super) fn out<T>(op: &Op, bit: u32, value: &mut T) -> *mut T {
 }
 
 /// The pointer to an array, or null if the op says so.
-pub(super) fn array<T>(op: &Op, bit: u32, values: &mut [T]) -> *mut T {
+pub(crate) fn array<T>(op: &Op, bit: u32, values: &mut [T]) -> *mut T {
     if op.nulls >> bit & 1 == 1 {
         std::ptr::null_mut()
     } else {
@@ -179,7 +179,7 @@ pub(super) fn array<T>(op: &Op, bit: u32, values: &mut [T]) -> *mut T {
 }
 
 /// A width or height: mostly small, by bit 15 anything up to 65534.
-pub(super) fn size(arg: u16) -> u32 {
+pub(crate) fn size(arg: u16) -> u32 {
     if arg >> 15 == 1 {
         u32::from(arg & 0x7fff) * 2
     } else {

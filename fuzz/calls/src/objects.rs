@@ -2,7 +2,7 @@
 //! Calls that make, destroy and describe configs, surfaces, contexts and buffers.
 #![allow(unsafe_code)]
 
-use super::{
+use crate::{
     machine::{Machine, SUCCESS, array, call, out, refused, size},
     op::Op,
     surfaces::codec,
@@ -39,7 +39,7 @@ pub const FORMATS: [u32; 5] = [
 const MOST: usize = 6;
 
 impl Machine<'_> {
-    pub(super) fn create_config(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn create_config(&mut self, op: &Op) -> VAStatus {
         let profile = PROFILES[usize::from(op.args[0]) % PROFILES.len()];
         let entrypoint = if op.args[1] == 0 {
             VAEntrypointVLD
@@ -78,7 +78,7 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn destroy_config(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn destroy_config(&mut self, op: &Op) -> VAStatus {
         let id = self.configs.pick(op.args[0]);
         let status = call!(self, vaDestroyConfig, id);
         refused(status, self.configs.live(id), op);
@@ -88,7 +88,7 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn create_surfaces(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn create_surfaces(&mut self, op: &Op) -> VAStatus {
         let format = FORMATS[usize::from(op.args[0]) % FORMATS.len()];
         let (width, height) = (size(op.args[1]), size(op.args[2]));
         let n = op.args[3] % 33;
@@ -150,7 +150,7 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn destroy_surfaces(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn destroy_surfaces(&mut self, op: &Op) -> VAStatus {
         let mut ids = self.surfaces.several(op.args[0], op.args[1] % 16);
         let n = ids.len() as i32;
         let status = call!(self, vaDestroySurfaces, array(op, 0, &mut ids), n);
@@ -178,7 +178,7 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn create_context(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn create_context(&mut self, op: &Op) -> VAStatus {
         if self.contexts.count() >= MOST {
             return VA_STATUS_ERROR_ALLOCATION_FAILED as VAStatus;
         }
@@ -213,7 +213,7 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn destroy_context(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn destroy_context(&mut self, op: &Op) -> VAStatus {
         let id = self.contexts.pick(op.args[0]);
         let status = call!(self, vaDestroyContext, id);
         refused(status, self.contexts.live(id), op);
@@ -223,7 +223,7 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn create_buffer(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn create_buffer(&mut self, op: &Op) -> VAStatus {
         let context = self.contexts.pick(op.args[0]);
         let mut id = 0;
         let id_pointer = out(op, 1, &mut id);
@@ -274,7 +274,7 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn destroy_buffer(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn destroy_buffer(&mut self, op: &Op) -> VAStatus {
         let id = self.buffers.pick(op.args[0]);
         let status = call!(self, vaDestroyBuffer, id);
         refused(status, self.buffers.live(id), op);
@@ -284,7 +284,7 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn map_buffer(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn map_buffer(&mut self, op: &Op) -> VAStatus {
         let id = self.buffers.pick(op.args[0]);
         let mut data = null_mut();
         let pointer = out(op, 0, &mut data);
@@ -314,7 +314,7 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn buffer_info(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn buffer_info(&mut self, op: &Op) -> VAStatus {
         let (mut kind, mut size, mut elements) = (0, 0, 0);
         let pointers = (
             out(op, 0, &mut kind),
@@ -326,7 +326,7 @@ impl Machine<'_> {
         })
     }
 
-    pub(super) fn buffer_handle(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn buffer_handle(&mut self, op: &Op) -> VAStatus {
         let mem_type = match op.args[1] % 4 {
             0 => VA_SURFACE_ATTRIB_MEM_TYPE_DRM_PRIME,
             1 => 0,

@@ -2,7 +2,7 @@
 //! Calls that decode a picture, ask about it, and read or write its pixels.
 #![allow(unsafe_code)]
 
-use super::{
+use crate::{
     machine::{Machine, SUCCESS, array, call, out, refused, size},
     op::Op,
     surfaces,
@@ -16,7 +16,7 @@ const MOST: usize = 12;
 impl Machine<'_> {
     /// A whole picture from its buffers. The surface IDs in them are places in the table of surfaces, `u32::MAX` (none),
     /// or, with the top bit set, taken as they are.
-    pub(super) fn picture(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn picture(&mut self, op: &Op) -> VAStatus {
         let context = self.contexts.pick(op.args[0]);
         let target = self.surfaces.pick(op.args[1]);
         let mut ids = Vec::new();
@@ -85,7 +85,7 @@ impl Machine<'_> {
         }
     }
 
-    pub(super) fn begin_picture(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn begin_picture(&mut self, op: &Op) -> VAStatus {
         let (context, target) = (
             self.contexts.pick(op.args[0]),
             self.surfaces.pick(op.args[1]),
@@ -99,7 +99,7 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn render_picture(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn render_picture(&mut self, op: &Op) -> VAStatus {
         let context = self.contexts.pick(op.args[0]);
         let mut ids = self.buffers.several(op.args[1], op.args[2] % 40);
         let n = ids.len() as i32;
@@ -112,20 +112,20 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn end_picture(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn end_picture(&mut self, op: &Op) -> VAStatus {
         let context = self.contexts.pick(op.args[0]);
         let status = call!(self, vaEndPicture, context);
         refused(status, self.contexts.live(context), op);
         status
     }
 
-    pub(super) fn query_status(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn query_status(&mut self, op: &Op) -> VAStatus {
         let mut state = 0;
         let pointer = out(op, 0, &mut state);
         self.on_surface(op, |m, id| call!(m, vaQuerySurfaceStatus, id, pointer))
     }
 
-    pub(super) fn query_error(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn query_error(&mut self, op: &Op) -> VAStatus {
         let mut info = null_mut();
         let pointer = out(op, 0, &mut info);
         let error = if op.args[1] == 0 {
@@ -148,7 +148,7 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn create_image(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn create_image(&mut self, op: &Op) -> VAStatus {
         let [_, _, _, most, _, _] = self.driver.limits();
         let mut formats = vec![VAImageFormat::default(); most];
         let mut n = 0;
@@ -181,7 +181,7 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn derive_image(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn derive_image(&mut self, op: &Op) -> VAStatus {
         if self.images.count() >= MOST {
             return VA_STATUS_ERROR_ALLOCATION_FAILED as VAStatus;
         }
@@ -200,7 +200,7 @@ impl Machine<'_> {
         }
     }
 
-    pub(super) fn destroy_image(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn destroy_image(&mut self, op: &Op) -> VAStatus {
         let id = self.images.pick(op.args[0]);
         let status = call!(self, vaDestroyImage, id);
         refused(status, self.images.live(id), op);
@@ -211,7 +211,7 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn get_image(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn get_image(&mut self, op: &Op) -> VAStatus {
         let image = self.images.pick(op.args[1]);
         let [_, _, x, y, width, height] = op.args;
         let status = self.on_surface(op, |m, id| {
@@ -230,7 +230,7 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn put_image(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn put_image(&mut self, op: &Op) -> VAStatus {
         let image = self.images.pick(op.args[1]);
         let [_, _, x, y, source, target] = op.args;
         let (sw, sh) = (u32::from(source & 0xff), u32::from(source >> 8));

@@ -29,7 +29,7 @@ codes! {
     CreateConfig,
     /// Config `args[0]`.
     DestroyConfig,
-    /// RT format number `args[0]`, width, height, number, flags of [`super::machine`].
+    /// RT format number `args[0]`, width, height, number, flags of [`crate::machine`].
     CreateSurfaces,
     /// First surface, number.
     DestroySurfaces,

@@ -2,13 +2,11 @@
 //! A driver without libva: the driver context that libva would make, and the call that fills it.
 #![allow(unsafe_code)]
 
-use daedalus_drv_video as _;
 use std::ptr::null_mut;
 use va_sys::*;
 
-unsafe extern "C" {
-    fn __vaDriverInit_1_0(ctx: VADriverContextP) -> VAStatus;
-}
+/// `__vaDriverInit_1_0`
+pub type Init = unsafe extern "C" fn(VADriverContextP) -> VAStatus;
 
 /// What libva's `drm_state` points to: no device node, as under X11 on a machine without `/dev/dri`.
 #[repr(C)]
@@ -32,8 +30,11 @@ unsafe impl Send for Driver {}
 unsafe impl Sync for Driver {}
 
 impl Driver {
-    /// Initialises the driver that is linked into this program.
-    pub fn open() -> Self {
+    /// Initialises a driver as libva would.
+    ///
+    /// # Safety
+    /// `init` is a driver's init function.
+    pub unsafe fn open(init: Init) -> Self {
         let drm = Box::into_raw(Box::new(DrmState {
             fd: -1,
             auth_type: 0,
@@ -50,7 +51,7 @@ impl Driver {
             ..VADriverContext::default()
         }));
         // SAFETY: the context and its tables are live, zeroed and exclusively ours.
-        let status = unsafe { __vaDriverInit_1_0(context) };
+        let status = unsafe { init(context) };
         assert_eq!(
             status, VA_STATUS_SUCCESS as VAStatus,
             "the driver does not initialise"

@@ -2,7 +2,7 @@
 //! Export, queries, and the calls that a decoder need not support but must answer.
 #![allow(unsafe_code)]
 
-use super::{
+use crate::{
     machine::{Machine, SUCCESS, array, call, out, refused},
     objects::PROFILES,
     op::Op,
@@ -11,7 +11,7 @@ use std::ptr::null_mut;
 use va_sys::*;
 
 impl Machine<'_> {
-    pub(super) fn export(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn export(&mut self, op: &Op) -> VAStatus {
         let mem_type = match op.args[1] % 4 {
             0 | 1 => VA_SURFACE_ATTRIB_MEM_TYPE_DRM_PRIME_2,
             2 => VA_SURFACE_ATTRIB_MEM_TYPE_DRM_PRIME_3,
@@ -48,7 +48,7 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn query_surface_attributes(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn query_surface_attributes(&mut self, op: &Op) -> VAStatus {
         let config = self.configs.pick(op.args[0]);
         let mut n = 0;
         let asked = call!(
@@ -79,7 +79,7 @@ impl Machine<'_> {
         status
     }
 
-    pub(super) fn query(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn query(&mut self, op: &Op) -> VAStatus {
         let [
             profiles,
             entrypoints,
@@ -192,7 +192,7 @@ impl Machine<'_> {
         }
     }
 
-    pub(super) fn other(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn other(&mut self, op: &Op) -> VAStatus {
         let surface = self.surfaces.pick(op.args[1]);
         let image = self.images.pick(op.args[1]);
         let mut id = 0;
@@ -315,7 +315,7 @@ impl Machine<'_> {
         }
     }
 
-    pub(super) fn copy(&mut self, op: &Op) -> VAStatus {
+    pub(crate) fn copy(&mut self, op: &Op) -> VAStatus {
         let object = |kind: u16, arg: u16| VACopyObject {
             obj_type: u32::from(kind % 3),
             object: if kind % 3 == 0 {
