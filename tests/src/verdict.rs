@@ -111,6 +111,9 @@ impl Abilities {
     }
 }
 
+/// What FFmpeg says (with its spelling) where its AV1 decoder has no hwaccel to offer for a pixel format.
+const NO_MONOCHROME: &str = "doesn't suppport hardware accelerated AV1 decoding";
+
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
 /// Runs `client` on `stream` and judges.
@@ -151,6 +154,14 @@ pub fn judge(
         Some(_) => "film grain is missing".to_owned(),
         None => why(&answer, &stats),
     };
+    if client == Client::Ffmpeg
+        && stream.pix_fmt.starts_with("gray")
+        && answer.finished.stderr.contains(NO_MONOCHROME)
+    {
+        return Ok(Verdict::Skip(
+            "FFmpeg's AV1 decoder of this version offers no hwaccel for monochrome".into(),
+        ));
+    }
     // What the client makes of the stream without the driver tells whose fault it is.
     let own = match client {
         Client::Ffmpeg => ffmpeg::decode(stream, ffmpeg::Decode::Software(1), &env, limit),

@@ -57,7 +57,7 @@ fn pipeline(stream: &Stream, decode: Decode) -> Result<String> {
     ))
 }
 
-/// Decodes a stream and digests all frames.
+/// Decodes a stream and digests all frames. `DAEDALUS_PRELOAD` names a library to load before all others.
 ///
 /// # Errors
 /// GStreamer cannot take the stream's pixel format, or cannot be run.
@@ -72,7 +72,14 @@ pub fn decode(
         .into_iter()
         .chain(pipeline.split(' ').filter(|word| !word.is_empty()));
     let mut text = Vec::new();
-    let finished = process::run("gst-launch-1.0", args, env, limit, &mut text)?;
+    let mut env = env.to_vec();
+    if let Some(library) = std::env::var("DAEDALUS_PRELOAD")
+        .ok()
+        .filter(|_| decode == Decode::Vaapi)
+    {
+        env.push(("LD_PRELOAD".into(), library));
+    }
+    let finished = process::run("gst-launch-1.0", args, &env, limit, &mut text)?;
     let text = String::from_utf8_lossy(&text);
     Ok(Answer {
         md5: checksum(&text).unwrap_or_default(),
