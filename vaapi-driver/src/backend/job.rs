@@ -128,8 +128,9 @@ impl Job {
                     .map(|(pixels, (w, h))| (pixels.as_ref(), w, h)),
             );
         }
-        duty.pending.complete(outcome);
+        // First the stream: whoever has waited for its last picture finds it idle.
         duty.progress.end();
+        duty.pending.complete(outcome);
     }
 }
 
