@@ -141,11 +141,14 @@ fn subexp(w: &mut BitWriter, symbols: u32, value: u32) {
     }
 }
 
+/// `decode_signed_subexp_with_ref()` as the standard has it, for the tests.
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use v4l2_common::bits::BitReader;
-
+pub(super) fn read_back(
+    r: &mut v4l2_common::bits::BitReader<'_>,
+    low: i64,
+    high: i64,
+    reference: i64,
+) -> i64 {
     fn inverse_recenter(r: i64, v: i64) -> i64 {
         match v {
             v if v > 2 * r => v,
@@ -153,30 +156,33 @@ mod tests {
             v => r + (v >> 1),
         }
     }
+    let n = high - low;
+    let (mut i, mut mk) = (0u32, 0i64);
+    let v = loop {
+        let bits = if i > 0 { 3 + i - 1 } else { 3 };
+        let a = 1i64 << bits;
+        if n <= mk + 3 * a {
+            break i64::from(r.ns((n - mk) as u32).unwrap()) + mk;
+        }
+        if !r.bit().unwrap() {
+            break i64::from(r.bits(bits).unwrap()) + mk;
+        }
+        i += 1;
+        mk += a;
+    };
+    let r = reference - low;
+    let x = if r << 1 <= n {
+        inverse_recenter(r, v)
+    } else {
+        n - 1 - inverse_recenter(n - 1 - r, v)
+    };
+    x + low
+}
 
-    fn read(r: &mut BitReader<'_>, low: i64, high: i64, reference: i64) -> i64 {
-        let n = high - low;
-        let (mut i, mut mk) = (0u32, 0i64);
-        let v = loop {
-            let bits = if i > 0 { 3 + i - 1 } else { 3 };
-            let a = 1i64 << bits;
-            if n <= mk + 3 * a {
-                break i64::from(r.ns((n - mk) as u32).unwrap()) + mk;
-            }
-            if !r.bit().unwrap() {
-                break i64::from(r.bits(bits).unwrap()) + mk;
-            }
-            i += 1;
-            mk += a;
-        };
-        let reference = reference - low;
-        let x = if reference << 1 <= n {
-            inverse_recenter(reference, v)
-        } else {
-            n - 1 - inverse_recenter(n - 1 - reference, v)
-        };
-        x + low
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use v4l2_common::bits::BitReader;
 
     #[test]
     fn every_value_reads_back_from_any_reference() {
@@ -190,7 +196,7 @@ mod tests {
                 let mut r = BitReader::new(&data);
                 for value in -limit..=limit {
                     assert_eq!(
-                        read(&mut r, -limit, limit + 1, reference),
+                        read_back(&mut r, -limit, limit + 1, reference),
                         value,
                         "{limit} {reference}"
                     );
