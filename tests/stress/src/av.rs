@@ -26,15 +26,23 @@ impl Device {
     /// libva finds no driver.
     pub fn open() -> Result<Self> {
         let mut device = null_mut();
-        // SAFETY: an out pointer, and null for everything optional.
-        let code = unsafe {
-            av_hwdevice_ctx_create(
-                &mut device,
-                AVHWDeviceType::AV_HWDEVICE_TYPE_VAAPI,
-                std::ptr::null(),
-                null_mut(),
+        let mut options = null_mut();
+        // Without this, a machine with a render node would be asked for its own driver.
+        // SAFETY: terminated strings; the dictionary is freed below.
+        unsafe {
+            av_dict_set(
+                &mut options,
+                c"connection_type".as_ptr(),
+                c"x11".as_ptr(),
                 0,
             )
+        };
+        let kind = AVHWDeviceType::AV_HWDEVICE_TYPE_VAAPI;
+        // SAFETY: an out pointer, the default device, live options.
+        let code = unsafe {
+            let code = av_hwdevice_ctx_create(&mut device, kind, std::ptr::null(), options, 0);
+            av_dict_free(&mut options);
+            code
         };
         ensure!(code >= 0, "no VA-API device: {}", message(code));
         Ok(Self(device))
@@ -254,6 +262,12 @@ pub fn decode(stream: &Packets, device: Option<&Device>) -> Result<Vec<FrameMd5>
     }
     decoder.decode(None, &mut frames)?;
     Ok(frames)
+}
+
+/// Whether this libavcodec's hwaccel knows `VAProfileH264High10` (it came to VA-API with 1.18, to FFmpeg with 7.1).
+pub fn has_high10() -> bool {
+    // SAFETY: a plain getter.
+    unsafe { avcodec_version() >> 16 >= 61 }
 }
 
 /// Silences libavutil's log below errors, or altogether.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Clips that the installed encoders make: small, moving, each codec in 8 and 10 bit; kept between runs.
 
-use crate::packets::Packets;
+use crate::{av, packets::Packets};
 use anyhow::{Result, ensure};
 use harness::{process, setting};
 use std::{fs, path::PathBuf, time::Duration};
@@ -30,7 +30,7 @@ pub struct Wish {
     pub low_delay: bool,
 }
 
-/// Bits per sample, codec, name.
+/// Codec and bits per sample.
 const KINDS: [(&str, u32); 6] = [
     ("h264", 8),
     ("h264", 10),
@@ -40,13 +40,15 @@ const KINDS: [(&str, u32); 6] = [
     ("av1", 10),
 ];
 
-/// One clip of each codec and depth.
+/// One clip of each codec and depth that this machine's libavcodec can hand to a VA-API driver.
 ///
 /// # Errors
 /// FFmpeg or one of its encoders is not installed.
 pub fn all(wish: Wish) -> Result<Vec<Clip>> {
+    let possible = |kind: &&(&str, u32)| **kind != ("h264", 10) || av::has_high10();
     KINDS
         .iter()
+        .filter(possible)
         .map(|&(codec, depth)| clip(codec, depth, wish))
         .collect()
 }

@@ -44,7 +44,7 @@ fn run() -> Result<()> {
         })
         .collect::<Result<_>>()?;
     if streams.is_empty() {
-        for (size, low_delay) in [((64, 48), false), ((96, 64), true)] {
+        for (size, low_delay) in [((64, 64), false), ((96, 80), true)] {
             streams.extend(clips::all(Wish {
                 size,
                 frames: 24,
