@@ -9,7 +9,7 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::handle::{Kind, Table};
 use crate::image::Image;
-use crate::pixels::{Pixels, Rect, format_of};
+use crate::pixels::{Pixels, Pool, Rect, format_of};
 use crate::stats::Counters;
 use crate::stream::Retired;
 use crate::surface::Surface;
@@ -33,6 +33,8 @@ pub struct Driver {
     buffers: Table<Buffer>,
     images: Table<Image>,
     retired: Retired,
+    /// Of images.
+    pool: Arc<Pool>,
 }
 
 /// What a client asks of new surfaces.
@@ -76,6 +78,7 @@ impl Driver {
             buffers: Table::new(Kind::Buffer),
             images: Table::new(Kind::Image),
             retired: Retired::default(),
+            pool: Arc::default(),
         }
     }
 
@@ -342,7 +345,7 @@ impl Driver {
     /// # Errors
     /// See [`Image::allocate`].
     pub fn create_image(&self, format: &VAImageFormat, width: i32, height: i32) -> Result<VAImage> {
-        self.add_image(Image::allocate(format, width, height)?, None)
+        self.add_image(Image::allocate(format, width, height, &self.pool)?, None)
     }
 
     /// `vaDeriveImage`: the surface's own pixels, without a copy.

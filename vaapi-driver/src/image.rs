@@ -2,7 +2,7 @@
 //! Images: a client's window on pixels, its own or a surface's.
 
 use crate::error::{Error, Result};
-use crate::pixels::{Layout, Pixels, format_of, fourcc};
+use crate::pixels::{Layout, Pixels, Pool, format_of, fourcc};
 use engine::pack::Format;
 use std::sync::Arc;
 use va_sys::*;
@@ -36,13 +36,21 @@ impl Image {
     ///
     /// # Errors
     /// [`Error::InvalidImageFormat`], [`Error::Resolution`], [`Error::Allocation`]
-    pub fn allocate(format: &VAImageFormat, width: i32, height: i32) -> Result<Arc<Pixels>> {
+    pub fn allocate(
+        format: &VAImageFormat,
+        width: i32,
+        height: i32,
+        pool: &Arc<Pool>,
+    ) -> Result<Arc<Pixels>> {
         let format = format_of(format.fourcc).ok_or(Error::InvalidImageFormat(format.fourcc))?;
         let size = (u32::try_from(width), u32::try_from(height));
         let (Ok(width), Ok(height)) = size else {
             return Err(Error::Resolution(width.into(), height.into()));
         };
-        Ok(Arc::new(Pixels::new(Layout::new(format, width, height)?)?))
+        Ok(Arc::new(Pixels::pooled(
+            Layout::new(format, width, height)?,
+            pool,
+        )?))
     }
 
     /// What the client gets to know.
@@ -83,10 +91,10 @@ mod tests {
 
     #[test]
     fn bad_sizes_and_formats_are_refused() {
-        let nv12 = description(Format::Nv12);
+        let (nv12, pool) = (description(Format::Nv12), Arc::default());
         for (width, height) in [(0, 1), (1, 0), (-1, 1), (1, i32::MIN), (i32::MAX, 1)] {
             assert!(matches!(
-                Image::allocate(&nv12, width, height),
+                Image::allocate(&nv12, width, height, &pool),
                 Err(Error::Resolution(..))
             ));
         }
@@ -95,7 +103,7 @@ mod tests {
             ..Default::default()
         };
         assert!(matches!(
-            Image::allocate(&rgb, 16, 16),
+            Image::allocate(&rgb, 16, 16, &pool),
             Err(Error::InvalidImageFormat(VA_FOURCC_BGRA))
         ));
     }

@@ -8,9 +8,14 @@ use crate::error::{Error, Result};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 
+/// From this size on, fewer and larger pages pay.
+const HUGE_PAGE: usize = 2 << 20;
+
 enum Owner {
     /// From the allocator.
     Heap(Layout),
+    /// No memory.
+    Nobody,
     /// An anonymous mapping of `len` bytes, whose pages exist from their first use on.
     Pages,
 }
@@ -59,6 +64,10 @@ impl Memory {
             return Err(Error::Allocation(len));
         }
         let base = NonNull::new(base.cast::<u8>()).ok_or(Error::Allocation(len))?;
+        if len >= HUGE_PAGE {
+            // SAFETY: advice on the mapping just made; refusing it harms nothing.
+            unsafe { libc::madvise(base.as_ptr().cast(), len, libc::MADV_HUGEPAGE) };
+        }
         Ok(Self {
             base,
             len,
@@ -137,9 +146,21 @@ impl Memory {
     }
 }
 
+impl Default for Memory {
+    /// No memory, of no bytes.
+    fn default() -> Self {
+        Self {
+            base: NonNull::dangling(),
+            len: 0,
+            owner: Owner::Nobody,
+        }
+    }
+}
+
 impl Drop for Memory {
     fn drop(&mut self) {
         match self.owner {
+            Owner::Nobody => {}
             // SAFETY: allocated with this layout, freed once.
             Owner::Heap(layout) => unsafe { dealloc(self.as_ptr(), layout) },
             // SAFETY: mapped with this size, unmapped once; a failure leaves the mapping, which harms nobody.

@@ -2,8 +2,10 @@
 //! One linear NV12 or P010 object: its layout and its memory. Surfaces and images are made of these.
 
 use crate::error::{Error, Result};
+use crate::lock::lock;
 use crate::memory::Memory;
 use engine::pack::{Format, Target};
+use std::sync::{Arc, Mutex, Weak};
 use va_sys::{VA_FOURCC_NV12, VA_FOURCC_P010};
 
 /// Largest width and height of a surface or an image, in pixels (`VAImage` has 16 bits; four bytes per pixel fit `u32`).
@@ -112,10 +114,49 @@ impl Layout {
     }
 }
 
+/// Memory of images that are gone, for the next ones: FFmpeg makes an image for each frame that it downloads, and new
+/// pages cost more than the copy into them.
+#[derive(Default)]
+pub struct Pool {
+    spare: Mutex<Vec<Memory>>,
+}
+
+impl Pool {
+    const MOST: usize = 4;
+    const MOST_BYTES: usize = 32 << 20;
+
+    fn take(&self, len: usize) -> Option<Memory> {
+        let mut spare = lock(&self.spare);
+        let index = spare.iter().position(|memory| memory.len() == len)?;
+        Some(spare.swap_remove(index))
+    }
+
+    fn give(&self, memory: Memory) {
+        if memory.len() > Self::MOST_BYTES {
+            return;
+        }
+        let mut spare = lock(&self.spare);
+        // The oldest goes: images of another size are not in use any more.
+        let oldest = (spare.len() >= Self::MOST).then(|| spare.remove(0));
+        spare.push(memory);
+        drop(spare);
+        drop(oldest);
+    }
+}
+
 /// A layout with its memory.
 pub struct Pixels {
     layout: Layout,
     memory: Memory,
+    pool: Weak<Pool>,
+}
+
+impl Drop for Pixels {
+    fn drop(&mut self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.give(std::mem::take(&mut self.memory));
+        }
+    }
 }
 
 impl Pixels {
@@ -127,6 +168,22 @@ impl Pixels {
         Ok(Self {
             layout,
             memory: Memory::pages(layout.size)?,
+            pool: Weak::new(),
+        })
+    }
+
+    /// Memory for `layout` with any contents, out of `pool` where it has some, and back there in the end.
+    ///
+    /// # Errors
+    /// [`Error::Allocation`]
+    pub fn pooled(layout: Layout, pool: &Arc<Pool>) -> Result<Self> {
+        let spare = pool
+            .take(layout.size)
+            .map_or_else(|| Memory::pages(layout.size), Ok);
+        Ok(Self {
+            layout,
+            memory: spare?,
+            pool: Arc::downgrade(pool),
         })
     }
 
@@ -365,6 +422,33 @@ mod tests {
                 )
                 .is_err()
         );
+    }
+
+    #[test]
+    fn memory_of_images_is_used_again() {
+        let pool = Arc::new(Pool::default());
+        let layout = Layout::new(Format::Nv12, 640, 480).unwrap();
+        let other = Layout::new(Format::Nv12, 320, 240).unwrap();
+        let first = Pixels::pooled(layout, &pool).unwrap();
+        let second = Pixels::pooled(layout, &pool).unwrap();
+        let address = first.memory().as_ptr();
+        assert_ne!(address, second.memory().as_ptr());
+        drop(first);
+        assert_ne!(
+            Pixels::pooled(other, &pool).unwrap().memory().as_ptr(),
+            address
+        );
+        assert_eq!(
+            Pixels::pooled(layout, &pool).unwrap().memory().as_ptr(),
+            address
+        );
+        let many: Vec<_> = (0..10)
+            .map(|_| Pixels::pooled(layout, &pool).unwrap())
+            .collect();
+        drop(many);
+        assert_eq!(lock(&pool.spare).len(), Pool::MOST);
+        drop(pool);
+        drop(second);
     }
 
     #[test]
