@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a test
 
+mod damage;
 mod h264;
 mod vp9;
 

@@ -5,6 +5,7 @@
 //! order, late, and not at all for hidden pictures.
 #![allow(unsafe_code)]
 
+use super::bands::{Band, Bands};
 use super::plane::PlanarFrame;
 use crate::error::EngineError;
 use ffmpeg_sys_next as ff;
@@ -42,13 +43,17 @@ const FORMATS: [(ff::AVPixelFormat, u8, usize); 5] = [
     (GRAY10, 10, 1),
 ];
 
-/// What `get_buffer2` leaves for the thread that feeds: the last buffer allocated for each packet, by `pts`.
+/// What the callbacks leave for the thread that feeds.
 #[derive(Default)]
-struct Captured(Mutex<VecDeque<(i64, Arc<PlanarFrame>)>>);
+struct Captured {
+    /// The last buffer allocated for each packet, by `pts`.
+    frames: Mutex<VecDeque<(i64, Arc<PlanarFrame>)>>,
+    bands: Mutex<Bands>,
+}
 
 impl Captured {
     fn lock(&self) -> MutexGuard<'_, VecDeque<(i64, Arc<PlanarFrame>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.frames.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn put(&self, pts: i64, frame: PlanarFrame) {
@@ -163,6 +168,11 @@ impl Context {
             c.opaque = Arc::as_ptr(&this.captured).cast_mut().cast::<c_void>();
             c.get_buffer2 = Some(get_buffer2);
             c.get_format = Some(get_format);
+            if codec == Codec::H264 {
+                c.draw_horiz_band = Some(draw_horiz_band);
+                c.slice_flags =
+                    ff::SLICE_FLAG_CODED_ORDER as c_int | ff::SLICE_FLAG_ALLOW_FIELD as c_int;
+            }
             #[cfg(avcodec_thread_safe_callbacks)]
             {
                 c.thread_safe_callbacks = 1;
@@ -250,6 +260,16 @@ impl Context {
     /// The buffer that was allocated last for the packet with `pts`.
     pub fn take(&mut self, pts: i64) -> Option<Arc<PlanarFrame>> {
         self.captured.take(pts)
+    }
+
+    /// Rows of macroblocks that were finished of a picture in the frame of packet `pts`; see [`Bands::take`].
+    pub fn finished_rows(&mut self, pts: i64, structure: i32, row: i32) -> u32 {
+        let mut bands = self
+            .captured
+            .bands
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        bands.take(pts, structure, row)
     }
 
     /// Waits for all threads, then forgets references and whatever was in the pipeline.
@@ -348,6 +368,32 @@ unsafe extern "C" fn get_buffer2(
         captured.put(pts, planar);
     }
     0
+}
+
+/// `AVCodecContext::draw_horiz_band`: rows of a frame are done. Called from any of the decoder's threads.
+unsafe extern "C" fn draw_horiz_band(
+    ctx: *mut ff::AVCodecContext,
+    frame: *const ff::AVFrame,
+    _offset: *mut c_int,
+    y: c_int,
+    structure: c_int,
+    height: c_int,
+) {
+    // SAFETY: libavcodec calls with its own context and frame; `opaque` is the `Captured` of the `Context` that owns this
+    // codec context, which outlives it.
+    let (packet, captured) = unsafe { ((*frame).pts, (*ctx).opaque.cast::<Captured>().as_ref()) };
+    if let Some(captured) = captured {
+        let mut bands = captured
+            .bands
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        bands.add(Band {
+            packet,
+            structure,
+            y,
+            height,
+        });
+    }
 }
 
 /// `AVCodecContext::get_format`: the first offered format that the engine can pack; no hardware, no other subsampling.

@@ -57,6 +57,62 @@ pub(super) struct Check {
     idr: bool,
     flush: bool,
     named: Vec<u64>,
+    rows: Rows,
+}
+
+impl Check {
+    /// The rows of macroblocks that the picture has.
+    pub(super) fn rows(&self) -> Rows {
+        self.rows
+    }
+}
+
+/// The rows of macroblocks of a picture; pairs of them in MBAFF frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rows {
+    pub count: u32,
+    /// Rows of the frame that one takes up.
+    pub height: i32,
+    /// 1: top field, 2: bottom field, 3: frame (`Band::structure`).
+    pub structure: i32,
+}
+
+impl Rows {
+    fn of(controls: &H264Controls) -> Self {
+        let (sps, flags) = (&controls.sps, controls.decode_params.flags);
+        let frames_only = sps.flags & V4L2_H264_SPS_FLAG_FRAME_MBS_ONLY != 0;
+        let mbaff = !frames_only && sps.flags & V4L2_H264_SPS_FLAG_MB_ADAPTIVE_FRAME_FIELD != 0;
+        let map_units = u32::from(sps.pic_height_in_map_units_minus1) + 1;
+        if flags & V4L2_H264_DECODE_PARAM_FLAG_FIELD_PIC != 0 {
+            let structure = if flags & V4L2_H264_DECODE_PARAM_FLAG_BOTTOM_FIELD != 0 {
+                2
+            } else {
+                1
+            };
+            return Self {
+                count: map_units,
+                height: 32,
+                structure,
+            };
+        }
+        match (frames_only, mbaff) {
+            (true, _) => Self {
+                count: map_units,
+                height: 16,
+                structure: 3,
+            },
+            (false, true) => Self {
+                count: map_units,
+                height: 32,
+                structure: 3,
+            },
+            (false, false) => Self {
+                count: 2 * map_units,
+                height: 16,
+                structure: 3,
+            },
+        }
+    }
 }
 
 /// A set of timestamps that forgets the oldest.
@@ -141,6 +197,7 @@ impl H264Stream {
                 idr,
                 flush,
                 named,
+                rows: Rows::of(controls),
             },
         })
     }

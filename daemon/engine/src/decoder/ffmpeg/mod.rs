@@ -12,6 +12,7 @@
 //! libavcodec would run the first field's reference marking once more.
 
 mod av;
+mod bands;
 mod h264;
 mod plane;
 mod vp9;
@@ -246,6 +247,7 @@ impl Ffmpeg {
             return;
         }
         let mut frame = self.context.take(packet);
+        let own = frame.is_some();
         let mut flagged = self.damaged.contains(&packet);
         if let Role::Second(first) = slot.role {
             if let Some((number, buffer)) = self.first_frame.take() {
@@ -258,6 +260,21 @@ impl Ffmpeg {
         }
         self.damaged
             .retain(|&other| other > packet || slot.role == Role::First);
+        let lost = match &slot.check {
+            Some(Check::H264(check)) => {
+                let rows = check.rows();
+                let number = match slot.role {
+                    Role::Second(first) if !own => first,
+                    _ => packet,
+                };
+                rows.count.saturating_sub(self.context.finished_rows(
+                    number,
+                    rows.structure,
+                    rows.height,
+                ))
+            }
+            _ => 0,
+        };
         let missing = match (&mut self.stream, &slot.check) {
             (Stream::H264(stream), Some(Check::H264(check))) => {
                 stream.complete(check, frame.is_some())
@@ -269,6 +286,10 @@ impl Ffmpeg {
         };
         let error = missing
             .or(slot.error)
+            .or_else(|| {
+                (lost > 0)
+                    .then(|| EngineError::Damaged(format!("{lost} rows of macroblocks are lost")))
+            })
             .or_else(|| flagged.then(|| EngineError::Damaged("errors were concealed".into())))
             .or_else(|| {
                 frame
