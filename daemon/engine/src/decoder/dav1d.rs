@@ -103,3 +103,6 @@ fn upscaled_width(frame: &v4l2_ctrl_av1_frame) -> u32 {
         width => width,
     }
 }
+
+#[cfg(test)]
+mod tests;
