@@ -126,7 +126,7 @@ impl Session {
             reopen,
             inside: VecDeque::new(),
             done: Vec::new(),
-            dry: false,
+            idle: Idle::No,
             sender,
         };
         session
@@ -208,7 +208,19 @@ type Reopen = Box<dyn Fn() -> Result<Box<dyn Decoder>, EngineError> + Send>;
 enum Step {
     Send(u64, Picture),
     Push,
+    PushIdle,
     Close(VecDeque<(u64, Picture)>),
+}
+
+/// How long ago the last picture came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Idle {
+    /// Not long.
+    No,
+    /// [`DRY`] ago: the pipeline is being pushed.
+    Dry,
+    /// Longer, and what is still inside waits for the next picture.
+    Stuck,
 }
 
 struct Worker {
@@ -219,8 +231,7 @@ struct Worker {
     /// Sequence numbers and timestamps of the pictures inside the decoder, oldest first.
     inside: VecDeque<(u64, u64)>,
     done: Vec<Decoded>,
-    /// No picture has come for a while.
-    dry: bool,
+    idle: Idle,
     sender: SyncSender<Completion>,
 }
 
@@ -232,7 +243,21 @@ impl Worker {
                     self.inside.push_back((sequence, picture.timestamp));
                     self.drive(|decoder, done| decoder.send(sequence, picture, done));
                 }
-                Step::Push => self.drive(|decoder, done| decoder.push(done)),
+                Step::Push => {
+                    let before = self.inside.len();
+                    self.drive(|decoder, done| decoder.push(done));
+                    if self.inside.len() == before {
+                        tracing::error!("the decoder cannot be pushed");
+                        self.replace("the decoder stopped");
+                    }
+                }
+                Step::PushIdle => {
+                    let before = self.inside.len();
+                    self.drive(|decoder, done| decoder.push_idle(done));
+                    if self.inside.len() == before {
+                        self.idle = Idle::Stuck;
+                    }
+                }
                 Step::Close(rest) => {
                     self.inside.extend(
                         rest.into_iter()
@@ -254,25 +279,31 @@ impl Worker {
                 return Step::Close(std::mem::take(&mut queue.pictures));
             }
             if let Some((sequence, picture)) = queue.pictures.pop_front() {
-                self.dry = false;
+                self.idle = Idle::No;
                 return Step::Send(sequence, picture);
             }
-            let Some(&(oldest, _)) = self.inside.front() else {
+            let oldest = self.inside.front().map(|&(sequence, _)| sequence);
+            if oldest.is_some_and(|oldest| oldest < queue.wanted) {
+                return Step::Push;
+            }
+            if oldest.is_none() || self.idle == Idle::Stuck {
                 queue = shared
                     .changed
                     .wait(queue)
                     .unwrap_or_else(PoisonError::into_inner);
                 continue;
-            };
-            if self.dry || oldest < queue.wanted {
-                return Step::Push;
+            }
+            if self.idle == Idle::Dry {
+                return Step::PushIdle;
             }
             let (back, result) = shared
                 .changed
                 .wait_timeout(queue, DRY)
                 .unwrap_or_else(PoisonError::into_inner);
             queue = back;
-            self.dry = result.timed_out();
+            if result.timed_out() {
+                self.idle = Idle::Dry;
+            }
         }
     }
 

@@ -45,6 +45,12 @@ pub(crate) trait Decoder: Send {
     /// on decoding. Without pending pictures: nothing.
     fn push(&mut self, done: &mut Vec<Decoded>);
 
+    /// As [`Decoder::push`], when nobody waits but no picture has come for a while: may leave what cannot complete well
+    /// before the next picture.
+    fn push_idle(&mut self, done: &mut Vec<Decoded>) {
+        self.push(done);
+    }
+
     /// Pictures sent and not yet completed.
     fn pending(&self) -> usize;
 }

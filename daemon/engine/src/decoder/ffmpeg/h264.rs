@@ -2,7 +2,8 @@
 //! What the engine itself keeps of an H.264 stream: parameter sets, field pairs, and which references it holds (pure).
 
 use crate::error::EngineError;
-use crate::headers::h264::parameter_sets_for;
+use crate::headers::h264::{nal_units, parameter_sets_for};
+use std::borrow::Cow;
 use v4l2_common::picture::H264Controls;
 use v4l2_common::uapi::h264::*;
 
@@ -11,6 +12,24 @@ const REMEMBERED: usize = 64;
 
 /// An access unit delimiter: a packet that decodes nothing.
 pub(super) const NO_OP: &[u8] = &[0, 0, 0, 1, 0x09, 0xf0];
+
+/// The slices of a picture, without any other NAL unit: parameter sets of the client's own would change the decoder's
+/// state behind the controls' back, and the end of a sequence would end it.
+pub(super) fn slices(bitstream: &[u8]) -> Cow<'_, [u8]> {
+    let is_slice = |nal: &[u8]| {
+        nal.first()
+            .is_some_and(|header| matches!(header & 0x1f, 1 | 5))
+    };
+    if nal_units(bitstream).all(is_slice) {
+        return Cow::Borrowed(bitstream);
+    }
+    let mut slices = Vec::with_capacity(bitstream.len());
+    for nal in nal_units(bitstream).filter(|nal| is_slice(nal)) {
+        slices.extend_from_slice(&[0, 0, 1]);
+        slices.extend_from_slice(nal);
+    }
+    Cow::Owned(slices)
+}
 
 /// A field's place in its pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +173,7 @@ pub(super) struct H264Stream {
 }
 
 impl H264Stream {
-    /// Decides about a picture that is to be sent next.
+    /// Decides about a picture that is to be sent next; `bitstream` is its [`slices`].
     ///
     /// # Errors
     /// The controls cannot be written as parameter sets; the picture must not be sent.
@@ -164,6 +183,9 @@ impl H264Stream {
         bitstream: &[u8],
         timestamp: u64,
     ) -> Result<Admitted, EngineError> {
+        if bitstream.is_empty() {
+            return Err(EngineError::Damaged("no slices".into()));
+        }
         let sets = parameter_sets_for(controls, bitstream)?;
         let params = &controls.decode_params;
         let idr = params.flags & V4L2_H264_DECODE_PARAM_FLAG_IDR_PIC != 0;
@@ -276,7 +298,7 @@ mod tests {
         controls: &H264Controls,
         timestamp: u64,
     ) -> (bool, bool, Option<EngineError>) {
-        let admitted = stream.admit(controls, &[], timestamp).unwrap();
+        let admitted = stream.admit(controls, &[0, 0, 1, 0x65], timestamp).unwrap();
         (
             admitted.flush,
             admitted.parameter_sets.is_some(),
@@ -345,6 +367,17 @@ mod tests {
             run(&mut stream, &controls(5, 0, &[2, 0, 0]), 3),
             (false, false, None)
         );
+    }
+
+    #[test]
+    fn only_slices_are_passed_on() {
+        let plain = [0, 0, 1, 0x65, 1, 0, 0, 1, 0x41, 2];
+        assert!(matches!(slices(&plain), Cow::Borrowed(bytes) if bytes == plain));
+        let mixed = [
+            0, 0, 0, 1, 0x67, 9, 0, 0, 1, 0x65, 1, 0, 0, 1, 0x0b, 0, 0, 1, 0x41, 2,
+        ];
+        assert_eq!(*slices(&mixed), plain);
+        assert!(slices(&[0, 0, 1, 0x67, 9]).is_empty());
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::frame::Frame;
 use av::{Context, Fed};
 use h264::{FieldId, H264Stream};
 use plane::PlanarFrame;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use v4l2_common::picture::{Codec, Controls, Picture};
@@ -123,10 +124,12 @@ impl Ffmpeg {
             error: None,
         };
         let mut parameter_sets = None;
+        let mut data = Cow::Borrowed(&*picture.bitstream);
         let mut tail: &[u8] = &[];
         match (&mut self.stream, &picture.controls) {
             (Stream::H264(stream), Controls::H264(controls)) => {
-                match stream.admit(controls, &picture.bitstream, picture.timestamp) {
+                data = h264::slices(&picture.bitstream);
+                match stream.admit(controls, &data, picture.timestamp) {
                     Ok(admitted) => {
                         parameter_sets = admitted.parameter_sets;
                         slot.check = Some(Check::H264(admitted.check));
@@ -163,11 +166,7 @@ impl Ffmpeg {
                 self.open_field = Some((packet, id));
             }
         }
-        let parts = [
-            parameter_sets.as_deref().unwrap_or_default(),
-            &picture.bitstream,
-            tail,
-        ];
+        let parts = [parameter_sets.as_deref().unwrap_or_default(), &data, tail];
         match self.context.feed(&parts, packet) {
             Ok(fed) => {
                 slot.packet = Some(packet);
@@ -403,6 +402,13 @@ impl Decoder for Ffmpeg {
                     });
                 }
             }
+        }
+    }
+
+    fn push_idle(&mut self, done: &mut Vec<Decoded>) {
+        // A first field goes on waiting: it has nothing to show before its second one has come.
+        if self.ring.iter().any(|slot| slot.sequence.is_some()) {
+            self.push(done);
         }
     }
 

@@ -13,6 +13,7 @@ mod slices;
 mod sps;
 
 pub use pps::pps_nal;
+pub(crate) use slices::nal_units;
 pub use slices::{SliceInfo, first_slice, pps_ids};
 pub use sps::sps_nal;
 

@@ -22,7 +22,7 @@ pub struct SliceInfo {
 }
 
 /// Payloads of the NAL units of an Annex B byte stream, NAL unit header included.
-fn nal_units(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn nal_units(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = start_code(stream).and_then(|at| stream.get(at + 3..));
     core::iter::from_fn(move || {
         let nal = rest?;
