@@ -12,6 +12,7 @@
 
 mod buffers;
 mod controls;
+mod geometry;
 mod grain;
 mod slots;
 #[cfg(test)]

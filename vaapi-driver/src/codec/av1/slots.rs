@@ -82,7 +82,7 @@ impl ClientMap {
                     .and_then(|id| timestamps.timestamp(id))
                     .filter(|&ts| ts != 0)
             }),
-            known: frame_type != V4L2_AV1_KEY_FRAME || surfaces.iter().any(|id| named(id)),
+            known: frame_type != V4L2_AV1_KEY_FRAME || surfaces.iter().any(named),
         }
     }
 

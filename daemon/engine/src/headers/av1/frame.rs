@@ -100,13 +100,15 @@ impl Frame<'_> {
         let show_frame = layout.flag(V4L2_AV1_FRAME_FLAG_SHOW_FRAME);
         let key = frame.frame_type == V4L2_AV1_KEY_FRAME;
         let switch = frame.frame_type == V4L2_AV1_SWITCH_FRAME;
+        // Error resilience and refreshing all slots are implied.
+        let implied = switch || (key && show_frame);
         w.bit(false); // show_existing_frame
         w.bits(frame.frame_type, 2);
         w.bit(show_frame);
         if !show_frame {
             w.bit(layout.flag(V4L2_AV1_FRAME_FLAG_SHOWABLE_FRAME));
         }
-        if !switch && !(key && show_frame) {
+        if !implied {
             w.bit(layout.error_resilient);
         }
         w.bit(layout.flag(V4L2_AV1_FRAME_FLAG_DISABLE_CDF_UPDATE));
@@ -122,7 +124,7 @@ impl Frame<'_> {
         if !layout.intra && !layout.error_resilient {
             w.bits(u32::from(layout.primary_ref_frame), 3);
         }
-        if !switch && !(key && show_frame) {
+        if !implied {
             w.bits(u32::from(self.refresh), 8);
         }
         let names_hints = !layout.intra || self.refresh != 0xff;

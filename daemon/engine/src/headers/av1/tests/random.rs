@@ -212,7 +212,8 @@ pub(super) fn controls(
             cdef(random, &mut f.cdef, mono);
         }
     }
-    if !(lossless && f.upscaled_width == width) && !intrabc {
+    let all_lossless = lossless && f.upscaled_width == width;
+    if !all_lossless && !intrabc {
         restoration(random, &mut f.loop_restoration, mono, sb128);
     }
     f.global_motion.params = [IDENTITY_MOTION; 8];

@@ -223,7 +223,8 @@ impl Reader {
                 super::reader_parts::cdef(r, &mut f.cdef, mono);
             }
         }
-        if !(lossless && f.upscaled_width == width) && !intrabc {
+        let all_lossless = lossless && f.upscaled_width == width;
+        if !all_lossless && !intrabc {
             super::reader_parts::restoration(r, &mut f.loop_restoration, mono, sb128);
         }
         f.tx_mode = if lossless { 0 } else { 1 + u32::from(flag(r)) };

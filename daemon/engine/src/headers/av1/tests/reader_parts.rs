@@ -240,7 +240,7 @@ pub(super) fn global_motion(
     previous: &[[i32; 6]; 8],
     precise: bool,
 ) {
-    for i in 1..8 {
+    for (i, previous) in previous.iter().enumerate().skip(1) {
         if !flag(r) {
             continue;
         }
@@ -274,7 +274,7 @@ pub(super) fn global_motion(
                 (0, 0)
             };
             let limit = 1i64 << abs;
-            let reference = i64::from(previous[i][j] >> shift) - sub;
+            let reference = i64::from(previous[j] >> shift) - sub;
             let value = crate::headers::av1::motion::read_back(r, -limit, limit + 1, reference);
             motion.params[i][j] = ((value << shift) + round) as i32;
         }
