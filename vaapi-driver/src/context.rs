@@ -82,11 +82,16 @@ impl Context {
         })
     }
 
-    /// `vaBeginPicture`. A picture that was begun and not ended is dropped.
+    /// `vaBeginPicture`. A picture that was begun and not ended is dropped. This is where a client that is far ahead of
+    /// the decoder waits.
     ///
     /// # Errors
     /// [`Error::InvalidContext`] after [`Context::end`].
     pub fn begin_picture(&self, target_id: VASurfaceID, target: Arc<Surface>) -> Result<()> {
+        let stream = lock(&self.state).stream.clone();
+        if let Some(stream) = stream {
+            stream.make_room();
+        }
         let mut state = lock(&self.state);
         if state.ended {
             return Err(Error::InvalidContext);

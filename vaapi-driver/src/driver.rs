@@ -445,7 +445,7 @@ impl Drop for Driver {
         }
         let deadline = Instant::now() + FAREWELL;
         for stream in &streams {
-            stream.wait_idle(deadline);
+            stream.abandon(deadline);
         }
     }
 }

@@ -8,7 +8,7 @@
 //! Locks, in this order: a context's state, its stream's state, then those inside surfaces, pictures and sessions. A session
 //! answers jobs on its own thread, which takes none of the first two.
 
-use crate::backend::{Backend, DecodeSession, Job, Pending, Progress};
+use crate::backend::{Backend, DecodeSession, Job, Pending, Progress, STALL_LIMIT};
 use crate::codec::{PictureInput, RenderedBuffer, Submission, Surfaces, Translator};
 use crate::config::Profile;
 use crate::error::Result;
@@ -20,18 +20,23 @@ use crate::surface::Surface;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use v4l2_common::picture::Codec;
 use va_sys::VASurfaceID;
 
 /// Refused pictures of a context that are worth a warning each.
 const LOUD_REFUSALS: u64 = 5;
 
+/// Pictures that may wait for the decoder, beside those in it: more than any client has surfaces for between two waits.
+const QUEUE: usize = 24;
+
 /// Translator and session of one coded stream.
 pub struct Stream {
     codec: Codec,
     session: Box<dyn DecodeSession>,
     progress: Arc<Progress>,
+    /// Pictures that may be on their way when another is begun.
+    room: u64,
     /// Contexts that use the stream.
     contexts: AtomicUsize,
     trace: Option<Arc<Trace>>,
@@ -93,6 +98,7 @@ impl Stream {
             codec,
             session: backend.open(codec)?,
             progress: Arc::default(),
+            room: (QUEUE + 2 * backend.parallel()) as u64,
             contexts: AtomicUsize::new(0),
             trace: record
                 .and_then(|directory| Trace::create(directory, codec))
@@ -241,9 +247,29 @@ impl Stream {
         self.session.flush();
     }
 
-    /// Waits until no picture is on its way, at most until `deadline`; whether it came to that.
-    pub fn wait_idle(&self, deadline: Instant) -> bool {
-        self.progress.wait_idle(deadline)
+    /// Keeps a client that never waits for a surface from filling the memory with coded pictures: waits while too many are
+    /// on their way, but not for a decoder that has stopped.
+    pub fn make_room(&self) {
+        let patience = Duration::from_millis(100);
+        if self.progress.wait_for(self.room, Instant::now() + patience) {
+            return;
+        }
+        self.finish();
+        if !self
+            .progress
+            .wait_for(self.room, Instant::now() + STALL_LIMIT)
+        {
+            tracing::warn!(
+                "the decoder has stopped, with {} pictures",
+                self.progress.pending()
+            );
+        }
+    }
+
+    /// Nobody will see what is still on its way: waits for it until `deadline`, and lets it go.
+    pub fn abandon(&self, deadline: Instant) {
+        self.progress.wait_for(0, deadline);
+        self.progress.abandon();
     }
 }
 
@@ -257,7 +283,7 @@ pub struct Retired {
 }
 
 impl Retired {
-    const LIFETIME: std::time::Duration = std::time::Duration::from_secs(5);
+    const LIFETIME: Duration = Duration::from_secs(5);
     const MOST: usize = 4;
 
     /// A context of this stream has ended.

@@ -35,6 +35,10 @@ impl Backend for Embedded {
         "embedded engine"
     }
 
+    fn parallel(&self) -> usize {
+        self.threads
+    }
+
     fn open(&self, codec: Codec) -> Result<Box<dyn DecodeSession>> {
         let jobs = Arc::new(Mutex::new(VecDeque::new()));
         let queue = Arc::clone(&jobs);

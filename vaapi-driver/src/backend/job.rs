@@ -106,7 +106,9 @@ impl Job {
         let troubles = duty.counters.completed(&outcome);
         match &outcome {
             Outcome::Decoded => tracing::trace!(timestamp, "decoded"),
-            Outcome::Damaged(reason) | Outcome::Failed(reason) if troubles > LOUD_TROUBLES => {
+            Outcome::Damaged(reason) | Outcome::Failed(reason)
+                if troubles > LOUD_TROUBLES || duty.progress.is_abandoned() =>
+            {
                 tracing::debug!(timestamp, "{reason}");
             }
             Outcome::Damaged(reason) => {

@@ -8,6 +8,7 @@ mod pending;
 pub mod test_double;
 
 pub use job::Job;
+pub(crate) use pending::STALL_LIMIT;
 pub use pending::{Outcome, Pending, Progress};
 
 use crate::error::Result;
@@ -17,6 +18,9 @@ use v4l2_common::picture::{Codec, Picture};
 pub trait Backend: Send + Sync {
     /// For `vaQueryVendorString`, statistics and the log.
     fn name(&self) -> &'static str;
+
+    /// Pictures of one session that may decode at the same time.
+    fn parallel(&self) -> usize;
 
     /// Opens a session for one stream.
     ///

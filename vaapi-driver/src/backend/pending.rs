@@ -3,11 +3,12 @@
 
 use crate::lock::lock;
 use crate::stream::Stream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 /// A stream that completes no picture for this long while one is waited for has failed.
-const STALL_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const STALL_LIMIT: Duration = Duration::from_secs(10);
 
 /// What became of a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,36 +125,43 @@ impl Pending {
 /// How far a stream is.
 #[derive(Default)]
 pub struct Progress {
-    /// Submitted or held, and completed.
-    counts: Mutex<(u64, u64)>,
+    counts: Mutex<Counts>,
     changed: Condvar,
+    abandoned: AtomicBool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    /// Submitted, or held back.
+    begun: u64,
+    completed: u64,
 }
 
 impl Progress {
     pub(crate) fn begin(&self) {
-        lock(&self.counts).0 += 1;
+        lock(&self.counts).begun += 1;
     }
 
     pub(crate) fn end(&self) {
-        lock(&self.counts).1 += 1;
+        lock(&self.counts).completed += 1;
         self.changed.notify_all();
     }
 
     /// Pictures completed.
     pub fn completed(&self) -> u64 {
-        lock(&self.counts).1
+        lock(&self.counts).completed
     }
 
     /// Pictures on their way.
     pub fn pending(&self) -> u64 {
         let counts = lock(&self.counts);
-        counts.0 - counts.1
+        counts.begun - counts.completed
     }
 
-    /// Waits until nothing is on its way, at most until `deadline`; whether it came to that.
-    pub fn wait_idle(&self, deadline: Instant) -> bool {
+    /// Waits until at most `most` pictures are on their way, until `deadline` at the latest; whether it came to that.
+    pub fn wait_for(&self, most: u64, deadline: Instant) -> bool {
         let mut counts = lock(&self.counts);
-        while counts.0 != counts.1 {
+        while counts.begun - counts.completed > most {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
@@ -164,6 +172,15 @@ impl Progress {
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
         }
         true
+    }
+
+    /// The client is gone: what is still on its way interests nobody.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed)
     }
 }
 

@@ -58,6 +58,14 @@ impl Control {
         })
     }
 
+    /// Pictures that are not answered.
+    pub fn waiting(&self) -> usize {
+        lock(&self.queues)
+            .iter()
+            .map(|queue| lock(&queue.jobs).len())
+            .sum()
+    }
+
     /// Answers everything that any session has.
     pub fn answer(&self) {
         let queues = lock(&self.queues).clone();
@@ -108,6 +116,10 @@ impl Queue {
 impl Backend for TestDouble {
     fn name(&self) -> &'static str {
         "test double"
+    }
+
+    fn parallel(&self) -> usize {
+        1
     }
 
     fn open(&self, _codec: Codec) -> Result<Box<dyn DecodeSession>> {

@@ -405,3 +405,16 @@ fn statistics_are_appended_per_context() {
         ]
     );
 }
+
+#[test]
+fn a_client_that_never_waits_is_held_back() {
+    let client = Client::new(When::Kicked);
+    let (context, surfaces) = (client.decoder(), client.surfaces(64, 64, 4));
+    for picture in 0..200usize {
+        let target = surfaces[picture % 4];
+        assert_eq!(client.decode(context, target, b"1"), VA_STATUS_SUCCESS);
+        let waiting = client.control.waiting();
+        assert!(waiting <= 40, "{waiting} pictures are on their way");
+    }
+    assert_eq!(client.luma(surfaces[3]), b'1');
+}
