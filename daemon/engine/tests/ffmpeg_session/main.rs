@@ -5,9 +5,10 @@
 //! `tests/streams` holds small streams and, in `NAME.md5`, the MD5 of each frame that `ffmpeg -f framemd5` decodes from
 //! them, in any order (see `tests/streams/README.md`). `DAEDALUS_STREAMS` names a directory with more.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test
 
 mod damage;
+mod fields;
 mod h264;
 mod vp9;
 

@@ -92,7 +92,7 @@ pub(super) struct Rows {
     pub count: u32,
     /// Rows of the frame that one takes up.
     pub height: i32,
-    /// 1: top field, 2: bottom field, 3: frame (`Band::structure`).
+    /// 1: top field, 2: bottom field, [`FRAME`]; as `Band::structure`.
     pub structure: i32,
 }
 
@@ -118,21 +118,24 @@ impl Rows {
             (true, _) => Self {
                 count: map_units,
                 height: 16,
-                structure: 3,
+                structure: FRAME,
             },
             (false, true) => Self {
                 count: map_units,
                 height: 32,
-                structure: 3,
+                structure: FRAME,
             },
             (false, false) => Self {
                 count: 2 * map_units,
                 height: 16,
-                structure: 3,
+                structure: FRAME,
             },
         }
     }
 }
+
+/// `Rows::structure` of a frame.
+pub(super) const FRAME: i32 = 3;
 
 /// A set of timestamps that forgets the oldest.
 #[derive(Debug, Default)]

@@ -246,34 +246,17 @@ impl Ffmpeg {
             return;
         }
         let mut frame = self.context.take(packet);
-        let own = frame.is_some();
-        let mut flagged = self.damaged.contains(&packet);
-        if let Role::Second(first) = slot.role {
-            if let Some((number, buffer)) = self.first_frame.take() {
-                if number == first && frame.is_none() {
-                    frame = Some(buffer);
-                }
-            }
-            flagged |= self.damaged.contains(&first);
-            self.damaged.retain(|&other| other > first);
+        // The frame whose rows are this picture's: its own, or the one that the first field began.
+        let mut number = packet;
+        if let (Role::Second(first), None) = (slot.role, &frame) {
+            number = first;
+            frame = self
+                .first_frame
+                .take()
+                .filter(|(other, _)| *other == first)
+                .map(|(_, buffer)| buffer);
         }
-        self.damaged
-            .retain(|&other| other > packet || slot.role == Role::First);
-        let lost = match &slot.check {
-            Some(Check::H264(check)) => {
-                let rows = check.rows();
-                let number = match slot.role {
-                    Role::Second(first) if !own => first,
-                    _ => packet,
-                };
-                rows.count.saturating_sub(self.context.finished_rows(
-                    number,
-                    rows.structure,
-                    rows.height,
-                ))
-            }
-            _ => 0,
-        };
+        let concealed = self.concealed(&slot, packet, number);
         let missing = match (&mut self.stream, &slot.check) {
             (Stream::H264(stream), Some(Check::H264(check))) => {
                 stream.complete(check, frame.is_some())
@@ -283,18 +266,10 @@ impl Ffmpeg {
             }
             _ => None,
         };
+        let nothing = frame.is_none().then(|| "no frame was decoded".to_owned());
         let error = missing
             .or(slot.error)
-            .or_else(|| {
-                (lost > 0)
-                    .then(|| EngineError::Damaged(format!("{lost} rows of macroblocks are lost")))
-            })
-            .or_else(|| flagged.then(|| EngineError::Damaged("errors were concealed".into())))
-            .or_else(|| {
-                frame
-                    .is_none()
-                    .then(|| EngineError::Damaged("no frame was decoded".into()))
-            });
+            .or(nothing.or(concealed).map(EngineError::Damaged));
         if slot.role == Role::First {
             self.first_frame = frame.take().map(|frame| (packet, frame));
         }
@@ -306,6 +281,26 @@ impl Ffmpeg {
                 error,
             });
         }
+    }
+
+    /// What libavcodec concealed in the picture of `packet`, in the frame that packet `number` began.
+    fn concealed(&mut self, slot: &Slot, packet: i64, number: i64) -> Option<String> {
+        let flagged = self.damaged.contains(&packet);
+        self.damaged.retain(|&other| other > packet);
+        let flagged = flagged.then(|| "errors were concealed".to_owned());
+        let Some(Check::H264(check)) = &slot.check else {
+            return flagged;
+        };
+        let rows = check.rows();
+        let finished = self
+            .context
+            .finished_rows(number, rows.structure, rows.height);
+        let lost = rows.count.saturating_sub(finished);
+        if lost > 0 {
+            return Some(format!("{lost} rows of macroblocks are lost"));
+        }
+        // With frame threads, a flag of a field may be left over from an earlier picture of the same thread (FFmpeg 5.1).
+        flagged.filter(|_| rows.structure == h264::FRAME)
     }
 
     /// Pushes out what is in the ring, and makes libavcodec forget its references.
