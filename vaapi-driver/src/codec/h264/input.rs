@@ -4,8 +4,8 @@
 use super::super::{CodecError, RenderedBuffer};
 use va_sys::*;
 
-/// Bytes after which a picture is refused: far above what a level allows, far below what 32-bit offsets hold.
-const MAX_PICTURE_BYTES: usize = 1 << 28;
+/// Bytes after which a picture is refused: an 8192x8192 one of 10-bit I_PCM macroblocks has fewer.
+const MAX_PICTURE_BYTES: usize = 1 << 27;
 
 /// One slice as the client gave it.
 #[derive(Debug)]

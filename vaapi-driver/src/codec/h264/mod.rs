@@ -153,6 +153,30 @@ struct Slice {
     header: SliceHeader,
 }
 
+/// Compares a header's length with what the client found. The parameters are those of the first slice's PPS: where a
+/// slice names another one and its header does not fit, the PPSs differ, and VA does not say how.
+fn check_length(
+    params: &VASliceParameterBufferH264,
+    header: &SliceHeader,
+    first: Option<&Slice>,
+) -> Result<(), CodecError> {
+    let said = usize::from(params.slice_data_bit_offset);
+    // A 16-bit field; 0 where a client leaves it out.
+    if said == 0 || said == header.end & 0xffff {
+        return Ok(());
+    }
+    if first.is_some_and(|first| first.header.pps_id != header.pps_id) {
+        return Err(CodecError::Unsupported(
+            "slices of one picture whose PPSs differ".into(),
+        ));
+    }
+    tracing::debug!(
+        "slice header of {} bits, the client says {said}",
+        header.end
+    );
+    Ok(())
+}
+
 /// Parses the slices' headers, and puts the slices into the order that decoding needs: by address (Baseline's arbitrary
 /// slice order), without redundant ones. A slice with a damaged header is left out while there are others.
 fn parse_slices(slices: Vec<VaSlice>, syntax: &Syntax) -> Result<Vec<Slice>, CodecError> {
@@ -165,13 +189,7 @@ fn parse_slices(slices: Vec<VaSlice>, syntax: &Syntax) -> Result<Vec<Slice>, Cod
         ];
         match SliceHeader::parse(&nal, syntax, counts) {
             Ok(header) => {
-                if u32::from(params.slice_data_bit_offset) != header.end as u32 & 0xffff {
-                    tracing::debug!(
-                        "slice header of {} bits, the client says {}",
-                        header.end,
-                        params.slice_data_bit_offset
-                    );
-                }
+                check_length(&params, &header, parsed.first())?;
                 parsed.push(Slice {
                     params,
                     nal,

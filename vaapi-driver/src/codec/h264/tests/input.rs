@@ -199,3 +199,35 @@ fn a_damaged_slice_does_not_take_the_others_along() {
     let picture = translate_at(&mut H264Translator::new(), 1, 1000, &buffers).unwrap();
     assert_eq!(picture.bitstream, [&[0, 0, 1], &nal[..]].concat());
 }
+
+#[test]
+fn slices_of_another_pps_must_fit_the_one_that_va_carries() {
+    let written = syntax();
+    let first = TestSlice::default().write(&written).0;
+    let picture = |syntax: &Syntax| {
+        let second = TestSlice {
+            pps_id: 3,
+            first_mb: 2,
+            ..TestSlice::default()
+        };
+        let (nal, end) = second.write(syntax);
+        let va = VASliceParameterBufferH264 {
+            slice_data_bit_offset: end as u16,
+            ..slice_params(&nal)
+        };
+        translate(&[
+            buffer(VAPictureParameterBufferType, &picture_params(&written)),
+            buffer(VASliceParameterBufferType, &slice_params(&first)),
+            data(&first),
+            buffer(VASliceParameterBufferType, &va),
+            data(&nal),
+        ])
+    };
+    assert_eq!(picture(&written).unwrap().slices.len(), 2);
+    let other = Syntax {
+        deblocking_filter_control_present: true,
+        ..written
+    };
+    let error = picture(&other).unwrap_err();
+    assert!(error.to_string().contains("PPSs differ"), "{error}");
+}
