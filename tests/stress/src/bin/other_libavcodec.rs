@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! An application that has another libavcodec loaded is not disturbed by the driver, nor the driver by it.
 //!
-//! The other libavcodec is one that this test builds: major version 58, with every function that the driver takes from the
+//! The other libavcodec is one that this test builds: major version 58, with every function of the
 //! real ones, each of which ends the process with a message. It stands first in the process's global scope (`LD_PRELOAD`), and
 //! a user of it asks it for its version at the start and at the end. Unmodified clients then decode through the driver.
 #![allow(clippy::print_stdout)]
@@ -32,10 +32,10 @@ fn main() -> Result<()> {
     let setting = Setting::new()?;
     let dir = clips::directory()?.join("other-libavcodec");
     fs::create_dir_all(&dir)?;
-    let names = taken(&setting.driver())?;
+    let names = taken()?;
     ensure!(
         names.iter().any(|name| name == "avcodec_send_packet"),
-        "the driver takes nothing of libavcodec: {names:?}"
+        "the system's libavcodec has no functions: {names:?}"
     );
     let user = build(&dir, &names)?;
     println!(
@@ -63,23 +63,29 @@ enum Client {
     GStreamer,
 }
 
-/// Functions that the driver takes from FFmpeg's libraries.
-fn taken(driver: &Path) -> Result<Vec<String>> {
-    let args = [
-        "-D",
-        "--undefined-only",
-        "--format=posix",
-        &driver.to_string_lossy(),
-    ]
-    .map(String::from);
-    let text = process::text("nm", args, &[], LIMIT)?;
-    let name = |line: &str| {
-        line.split([' ', '@'])
-            .next()
-            .filter(|name| name.starts_with("av"))
-            .map(str::to_owned)
-    };
-    Ok(text.lines().filter_map(name).collect())
+/// Functions of the system's libavcodec and libavutil, which the driver opens at run time.
+fn taken() -> Result<Vec<String>> {
+    let program = process::text("sh", ["-c", "command -v ffmpeg"], &[], LIMIT)?;
+    let libraries = process::text("ldd", [program.trim()], &[], LIMIT)?;
+    let mut names = Vec::new();
+    for word in libraries.split_whitespace().filter(|word| {
+        word.starts_with('/') && (word.contains("/libavcodec.so") || word.contains("/libavutil.so"))
+    }) {
+        let text = process::text(
+            "nm",
+            ["-D", "--defined-only", "--format=posix", word],
+            &[],
+            LIMIT,
+        )?;
+        names.extend(text.lines().filter_map(|line| {
+            let mut fields = line.split(' ');
+            let name = fields.next()?.split('@').next()?;
+            (fields.next() == Some("T") && name.starts_with("av")).then(|| name.to_owned())
+        }));
+    }
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
 }
 
 /// Builds the other libavcodec and its user; gives the user's path.

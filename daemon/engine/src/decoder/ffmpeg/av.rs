@@ -5,11 +5,13 @@
 //! order, late, and not at all for hidden pictures.
 #![allow(unsafe_code)]
 
+mod library;
+
 use super::bands::{Band, Bands};
 use super::plane::PlanarFrame;
 use crate::error::EngineError;
-use ffmpeg_sys_next as ff;
 use libc::{c_int, c_void};
+use library as ff;
 use std::collections::VecDeque;
 use std::ptr::{NonNull, null_mut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -98,6 +100,7 @@ unsafe impl Send for Context {}
 impl Context {
     /// Opens the system's decoder with `threads` frame threads.
     pub fn open(codec: Codec, threads: usize) -> Result<Self, EngineError> {
+        ff::load()?;
         let id = match codec {
             Codec::H264 => ff::AVCodecID::AV_CODEC_ID_H264,
             Codec::Vp9 => ff::AVCodecID::AV_CODEC_ID_VP9,
