@@ -224,13 +224,9 @@ fn references(
             )));
         };
         let holds = |i: &usize| slots[*i].as_ref().is_some_and(|s| s.timestamp == timestamp);
-        let found = if timestamp == 0 {
-            None
-        } else {
-            Some(index)
-                .filter(holds)
-                .or((0..NUM_REF_FRAMES).find(holds))
-        };
+        let found = Some(index)
+            .filter(holds)
+            .or((0..NUM_REF_FRAMES).find(holds));
         let Some(slot) = found else {
             return Err(HeaderError::MissingReference(match timestamp {
                 0 => format!("{name}_FRAME names an empty slot"),

@@ -74,7 +74,8 @@ pub(super) fn segmentation(
                 SEGMENTATION_FEATURE_MAX[feature],
             );
             let signed = SEGMENTATION_FEATURE_SIGNED[feature];
-            let min = if signed { -max } else { 0 };
+            // A signed value may be as coded, one below what it is clipped to.
+            let min = if signed { -max - 1 } else { 0 };
             ensure((min..=max).contains(&value), || {
                 format!("segmentation feature {feature} is {value}")
             })?;
