@@ -392,11 +392,11 @@ impl Driver {
     /// `vaGetImage`: waits for the surface, copies the rectangle to the image's top left corner.
     ///
     /// # Errors
-    /// [`Error::InvalidSurface`], [`Error::InvalidImage`]; see [`Pixels::copy_to`].
+    /// [`Error::InvalidSurface`], [`Error::InvalidImage`]; see [`Surface::read`].
     pub fn get_image(&self, surface: VASurfaceID, rect: Rect, image: VAImageID) -> Result<()> {
         let (surface, image) = (self.surface(surface)?, self.image(image)?);
         surface.wait(None)?;
-        surface.pixels()?.copy_to(rect, &image.pixels, 0, 0)
+        surface.read(rect, &image.pixels)
     }
 
     /// `vaPutImage`: waits for the surface, copies a rectangle of the image to `(x, y)` of it.

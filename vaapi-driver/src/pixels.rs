@@ -4,7 +4,8 @@
 use crate::error::{Error, Result};
 use crate::lock::lock;
 use crate::memory::Memory;
-use engine::pack::{Format, Target};
+use engine::frame::Frame;
+use engine::pack::{Format, Target, pack};
 use std::sync::{Arc, Mutex, Weak};
 use va_sys::{VA_FOURCC_NV12, VA_FOURCC_P010};
 
@@ -197,18 +198,25 @@ impl Pixels {
         &self.memory
     }
 
-    /// The engine's view of the object; valid as long as `self` lives.
-    pub fn target(&self) -> Target {
+    /// Packs the top left `width` x `height` samples of a frame, as far as frame and object go.
+    ///
+    /// # Errors
+    /// [`Error::Decoding`] if the bit depths differ.
+    #[allow(unsafe_code)]
+    pub fn pack(&self, frame: &Frame, width: u32, height: u32) -> Result<()> {
         let [luma, chroma] = self.layout.planes;
-        Target {
+        let target = Target {
             luma: self.memory.as_ptr().wrapping_add(luma.offset),
             luma_pitch: luma.pitch,
             chroma: self.memory.as_ptr().wrapping_add(chroma.offset),
             chroma_pitch: chroma.pitch,
-            width: self.layout.width,
-            height: self.layout.height,
+            width: width.min(self.layout.width),
+            height: height.min(self.layout.height),
             format: self.layout.format,
-        }
+        };
+        // SAFETY: both planes of the layout lie inside the memory, which `self` keeps for the call, and a decoder's frame
+        // is memory of its own.
+        unsafe { pack(frame, &target) }.map_err(|error| Error::Decoding(error.to_string()))
     }
 
     /// Copies a rectangle to `(to_x, to_y)` of another object of the same format. A chroma sample goes along with each

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A surface: its pixels, allocated at first use, and its last decode.
+//! A surface: its contents and its last decode.
+//!
+//! A software decoder's frame is packed (as NV12 or P010) where somebody looks: straight into the image of `vaGetImage`, or
+//! into the surface's own memory once that exists, because the client may hold its address. A picture that is only a
+//! reference is never packed.
 
 use crate::backend::{Outcome, Pending};
 use crate::error::{Error, Result};
 use crate::lock::lock;
-use crate::pixels::{Layout, Pixels};
+use crate::pixels::{Layout, Pixels, Rect};
 use crate::stream::Stream;
+use engine::frame::Frame;
 use engine::pack::Format;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
@@ -14,11 +19,18 @@ use va_sys::*;
 /// A client's surface.
 pub struct Surface {
     layout: Layout,
-    /// Allocated once, by whoever first decodes into the surface or asks for its pixels; never replaced.
-    pixels: Mutex<Option<Arc<Pixels>>>,
+    content: Mutex<Content>,
     decode: Mutex<Decode>,
     /// What `vaQuerySurfaceError` shows of a damaged picture: all macroblocks (no decoder here tells which), terminated.
     damage: [VASurfaceDecodeMBErrors; 2],
+}
+
+#[derive(Default)]
+struct Content {
+    /// The surface's own memory: allocated once, when somebody first asks for it; never replaced.
+    pixels: Option<Arc<Pixels>>,
+    /// The decoder's frame, where there is no memory yet.
+    frame: Option<Arc<Frame>>,
 }
 
 #[derive(Default)]
@@ -62,7 +74,7 @@ impl Surface {
         };
         Ok(Self {
             layout,
-            pixels: Mutex::new(None),
+            content: Mutex::default(),
             decode: Mutex::default(),
             damage: [all, end_of_errors()],
         })
@@ -73,18 +85,63 @@ impl Surface {
         &self.layout
     }
 
-    /// The pixels, allocated (as zeros) if need be.
+    /// The surface's own memory, allocated (as zeros) if need be.
     ///
     /// # Errors
     /// [`Error::Allocation`]
     pub fn pixels(&self) -> Result<Arc<Pixels>> {
-        let mut slot = lock(&self.pixels);
-        if let Some(pixels) = &*slot {
+        let mut content = lock(&self.content);
+        if let Some(pixels) = &content.pixels {
             return Ok(Arc::clone(pixels));
         }
         let pixels = Arc::new(Pixels::new(self.layout)?);
-        *slot = Some(Arc::clone(&pixels));
+        if let Some(frame) = content.frame.take() {
+            pixels.pack(&frame, self.layout.width, self.layout.height)?;
+        }
+        content.pixels = Some(Arc::clone(&pixels));
         Ok(pixels)
+    }
+
+    /// Takes a decoded frame as the surface's contents.
+    ///
+    /// # Errors
+    /// [`Error::Decoding`] if the surface's format cannot hold it.
+    pub fn store(&self, frame: Arc<Frame>) -> Result<()> {
+        if Format::of_bit_depth(frame.bit_depth) != Some(self.layout.format) {
+            let (depth, format) = (frame.bit_depth, self.layout.format);
+            let reason = format!("a {format:?} surface cannot hold {depth} bit samples");
+            return Err(Error::Decoding(reason));
+        }
+        let mut content = lock(&self.content);
+        match &content.pixels {
+            Some(pixels) => pixels.pack(&frame, self.layout.width, self.layout.height),
+            None => {
+                content.frame = Some(frame);
+                Ok(())
+            }
+        }
+    }
+
+    /// Copies a rectangle to the top left corner of `image`, as it is now.
+    ///
+    /// # Errors
+    /// See [`Pixels::copy_to`].
+    pub fn read(&self, rect: Rect, image: &Pixels) -> Result<()> {
+        let frame = lock(&self.content).frame.clone();
+        if let Some(frame) = frame {
+            let inside = rect.x == 0
+                && rect.y == 0
+                && rect.width <= frame.width.min(self.layout.width).min(image.layout().width)
+                && rect.height
+                    <= frame
+                        .height
+                        .min(self.layout.height)
+                        .min(image.layout().height);
+            if inside && image.layout().format == self.layout.format {
+                return image.pack(&frame, rect.width, rect.height);
+            }
+        }
+        self.pixels()?.copy_to(rect, image, 0, 0)
     }
 
     /// A picture named `timestamp` of `stream` will be decoded into this surface.
@@ -176,4 +233,117 @@ fn worse(a: Outcome, b: Outcome) -> Outcome {
         Outcome::Failed(_) => 2,
     };
     if rank(&b) > rank(&a) { b } else { a }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::frame::{FrameBuffer, Plane};
+
+    /// Planes of one value each.
+    struct Flat {
+        size: [(usize, usize); 3],
+        planes: [Vec<u8>; 3],
+    }
+
+    impl FrameBuffer for Flat {
+        fn plane(&self, index: usize) -> Option<Plane<'_>> {
+            let &(width, height) = self.size.get(index)?;
+            Some(Plane {
+                data: self.planes.get(index)?,
+                stride: width,
+                width,
+                height,
+            })
+        }
+    }
+
+    fn frame(width: u32, height: u32, bit_depth: u8, value: u8) -> Arc<Frame> {
+        let luma = (width as usize, height as usize);
+        let chroma = (luma.0.div_ceil(2), luma.1.div_ceil(2));
+        let plane = |size: (usize, usize), value| vec![value; size.0 * size.1];
+        let planes = [
+            plane(luma, value),
+            plane(chroma, value + 1),
+            plane(chroma, value + 2),
+        ];
+        let buffer = Box::new(Flat {
+            size: [luma, chroma, chroma],
+            planes,
+        });
+        Arc::new(Frame {
+            width,
+            height,
+            bit_depth,
+            buffer,
+        })
+    }
+
+    fn bytes(pixels: &Pixels) -> Vec<u8> {
+        let mut all = Vec::new();
+        let layout = *pixels.layout();
+        pixels.visible_rows(layout.width, layout.height, |row| {
+            all.extend_from_slice(row)
+        });
+        all
+    }
+
+    fn image(width: u32, height: u32) -> Pixels {
+        Pixels::new(Layout::new(Format::Nv12, width, height).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn reading_is_the_same_with_and_without_memory() {
+        let all = |width, height| Rect {
+            x: 0,
+            y: 0,
+            width,
+            height,
+        };
+        // The frame is as big as the surface, or leaves a border.
+        for (width, height) in [(33, 17), (20, 30), (64, 48)] {
+            for rect in [
+                all(33, 17),
+                all(12, 7),
+                Rect {
+                    x: 4,
+                    y: 2,
+                    ..all(8, 8)
+                },
+            ] {
+                let surface = Surface::new(Format::Nv12, 33, 17).unwrap();
+                surface.store(frame(width, height, 8, 9)).unwrap();
+                let (lazy, eager) = (image(40, 40), image(40, 40));
+                surface.read(rect, &lazy).unwrap();
+                surface.pixels().unwrap();
+                surface.read(rect, &eager).unwrap();
+                assert_eq!(bytes(&lazy), bytes(&eager));
+                assert_eq!(bytes(&lazy)[0], 9);
+            }
+        }
+    }
+
+    #[test]
+    fn memory_that_a_client_may_know_is_kept_up_to_date() {
+        let surface = Surface::new(Format::Nv12, 16, 16).unwrap();
+        let pixels = surface.pixels().unwrap();
+        surface.store(frame(16, 16, 8, 40)).unwrap();
+        assert_eq!(bytes(&pixels)[..256], [40; 256]);
+        assert_eq!(bytes(&pixels)[256..258], [41, 42]);
+        assert!(Arc::ptr_eq(&pixels, &surface.pixels().unwrap()));
+    }
+
+    #[test]
+    fn frames_of_another_depth_are_refused() {
+        let surface = Surface::new(Format::Nv12, 16, 16).unwrap();
+        assert!(surface.store(frame(16, 16, 10, 1)).is_err());
+        let rect = Rect {
+            x: 0,
+            y: 0,
+            width: 17,
+            height: 16,
+        };
+        surface.store(frame(32, 32, 8, 1)).unwrap();
+        assert!(surface.read(rect, &image(32, 32)).is_err());
+    }
 }

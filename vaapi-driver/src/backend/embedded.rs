@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The embedded engine: software decoders in the client's own process.
-#![allow(unsafe_code)]
 
 use super::{Backend, DecodeSession, Job, Outcome};
 use crate::error::{Error, Result};
 use crate::lock::lock;
-use crate::surface::Surface;
-use engine::error::EngineError;
-use engine::frame::Frame;
-use engine::pack::pack;
 use engine::session::{Completion, Session, SessionConfig};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -98,59 +93,44 @@ fn answer(jobs: &Mutex<VecDeque<Job>>, completion: Completion) {
         );
         return;
     };
+    let timestamp = completion.timestamp;
     let finished = catch_unwind(AssertUnwindSafe(|| {
-        let outcome = write(&job, &completion);
-        job.complete(
-            outcome,
-            completion
-                .frame
-                .as_ref()
-                .map(|frame| (frame.width, frame.height)),
-        );
+        let size = completion
+            .frame
+            .as_ref()
+            .map(|frame| (frame.width, frame.height));
+        let outcome = store(&job, completion);
+        job.complete(outcome, size);
     }));
     if finished.is_err() {
-        tracing::error!(
-            timestamp = completion.timestamp,
-            "packing a picture panicked"
-        );
+        tracing::error!(timestamp, "storing a picture panicked");
     }
 }
 
-fn write(job: &Job, completion: &Completion) -> Outcome {
+fn store(job: &Job, completion: Completion) -> Outcome {
     if job.timestamp() != completion.timestamp {
         return Outcome::Failed(format!(
             "the engine answered picture {} instead",
             completion.timestamp
         ));
     }
-    match (&completion.frame, &completion.error) {
+    let frame = match (completion.frame, &completion.error) {
+        (Some(frame), _) => Arc::new(frame),
         (None, Some(error)) => return Outcome::Failed(error.to_string()),
         // The first field of a pair: its frame comes with the second.
         (None, None) => return Outcome::Decoded,
-        (Some(frame), _) => {
-            let shown = completion.grained.as_ref().unwrap_or(frame);
-            let written = match (job.target(), job.display()) {
-                (Some(target), Some(display)) => {
-                    put(frame, target).and_then(|()| put(shown, display))
-                }
-                (Some(target), None) => put(shown, target),
-                (None, _) => Ok(()),
-            };
-            if let Err(error) = written {
-                return Outcome::Failed(error.to_string());
-            }
-        }
+    };
+    let shown = completion
+        .grained
+        .map_or_else(|| Arc::clone(&frame), Arc::new);
+    let stored = match (job.target(), job.display()) {
+        (Some(target), Some(display)) => target.store(frame).and_then(|()| display.store(shown)),
+        (Some(target), None) => target.store(shown),
+        (None, _) => Ok(()),
+    };
+    match (stored, completion.error) {
+        (Err(error), _) => Outcome::Failed(error.to_string()),
+        (Ok(()), Some(error)) => Outcome::Damaged(error.to_string()),
+        (Ok(()), None) => Outcome::Decoded,
     }
-    match &completion.error {
-        Some(error) => Outcome::Damaged(error.to_string()),
-        None => Outcome::Decoded,
-    }
-}
-
-fn put(frame: &Frame, surface: &Surface) -> std::result::Result<(), EngineError> {
-    let pixels = surface
-        .pixels()
-        .map_err(|error| EngineError::Unavailable(error.to_string()))?;
-    // SAFETY: the target lies inside memory that `pixels` keeps alive for the call; a decoder's frame is memory of its own.
-    unsafe { pack(frame, &pixels.target()) }
 }
