@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The embedded engine: software decoders in the client's own process.
 
+mod signals;
+
 use super::{Backend, DecodeSession, Job, Outcome};
 use crate::error::{Error, Result};
 use crate::lock::lock;
@@ -41,11 +43,13 @@ impl Backend for Embedded {
             codec,
             threads: self.threads,
         };
+        let blocked = signals::block();
         let session = Session::new(
             config,
             Box::new(move |completion| answer(&queue, completion)),
-        )
-        .map_err(|error| Error::Decoding(error.to_string()))?;
+        );
+        drop(blocked);
+        let session = session.map_err(|error| Error::Decoding(error.to_string()))?;
         tracing::debug!(
             codec = codec.name(),
             threads = self.threads,
