@@ -38,8 +38,11 @@ const FRAME_SIZE_LIMIT: c_uint = 8192 * 8704;
 /// its C interface aborts the process). Its frame threads do not.
 pub(super) const MIN_THREADS: usize = 2;
 
-/// Most threads of one decoder; more frames in flight only cost memory.
+/// Most threads of one decoder.
 const MAX_THREADS: usize = 64;
+
+/// Most frames that decode in parallel; each has buffers for its coefficients. Threads beyond that share frames.
+const MAX_FRAMES: usize = 8;
 
 /// The code of a refusal that is ours: dav1d was not asked.
 const NOTHING: c_int = -libc::ENODATA;
@@ -101,7 +104,7 @@ impl Shared {
             settings.assume_init()
         };
         settings.n_threads = threads;
-        settings.max_frame_delay = threads;
+        settings.max_frame_delay = threads.min(MAX_FRAMES as c_int);
         settings.apply_grain = 0;
         settings.operating_point = 0;
         settings.all_layers = 1;
@@ -151,7 +154,10 @@ impl Shared {
                 Some(NonNull::from(&mut input)),
             )
         };
-        check(result).map_err(Refusal::error)?;
+        check(result).map_err(Refusal::error).inspect_err(|_| {
+            // SAFETY: `dav1d_apply_grain` wrote it, and it goes no further.
+            unsafe { super::picture::release(&mut output) };
+        })?;
         Ok(output)
     }
 }
@@ -173,20 +179,27 @@ impl std::fmt::Debug for Shared {
 /// One AV1 decoder. Pictures come out in the order of their data, hidden ones included, without film grain.
 pub(super) struct Context {
     shared: Arc<Shared>,
+    frames: usize,
 }
 
 impl Context {
-    /// Opens a decoder with `threads` threads, [`MIN_THREADS`] to [`MAX_THREADS`], in which as many pictures decode in
-    /// parallel.
+    /// Opens a decoder with `threads` threads, [`MIN_THREADS`] to [`MAX_THREADS`]. As many pictures, but no more than
+    /// [`MAX_FRAMES`], decode in parallel.
     pub fn open(threads: usize) -> Result<Self, EngineError> {
-        let threads = threads.clamp(MIN_THREADS, MAX_THREADS) as c_int;
+        let threads = threads.clamp(MIN_THREADS, MAX_THREADS);
         Ok(Self {
-            shared: Shared::open(threads)?,
+            shared: Shared::open(threads as c_int)?,
+            frames: threads.min(MAX_FRAMES),
         })
     }
 
+    /// How many frames may be in flight; the next one takes the place of the oldest.
+    pub fn frames(&self) -> usize {
+        self.frames
+    }
+
     /// Takes one frame's OBUs (with at most one frame to give out), and gives the picture that left its place to it, if any.
-    /// Returns when the frame is queued, which takes until the oldest in flight is done if there are as many as threads.
+    /// Returns when the frame is queued, which takes until the oldest in flight is done if there are as many as [`Context::frames`].
     ///
     /// # Errors
     /// The data is dropped; the decoder goes on.
@@ -256,7 +269,12 @@ impl Context {
         let result = unsafe {
             dav1d_get_picture(Some(self.shared.handle), Some(NonNull::from(&mut picture)))
         };
-        match check(result) {
+        let result = check(result);
+        if result.is_err() {
+            // SAFETY: rav1d wrote it, and it goes no further.
+            unsafe { super::picture::release(&mut picture) };
+        }
+        match result {
             Ok(()) => {
                 let timestamp = picture.m.timestamp;
                 // SAFETY: a picture that dav1d has given out, of this context.

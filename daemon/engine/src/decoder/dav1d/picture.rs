@@ -7,16 +7,12 @@ use crate::{
     error::EngineError,
     frame::{Frame, FrameBuffer, Plane},
 };
-use rav1d::{
-    include::dav1d::{
-        headers::{DAV1D_PIXEL_LAYOUT_I400, DAV1D_PIXEL_LAYOUT_I420},
-        picture::Dav1dPicture,
-    },
-    src::lib::dav1d_picture_unref,
+use rav1d::include::dav1d::{
+    headers::{DAV1D_PIXEL_LAYOUT_I400, DAV1D_PIXEL_LAYOUT_I420},
+    picture::Dav1dPicture,
 };
 use std::{
     mem::forget,
-    ptr::NonNull,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -49,7 +45,7 @@ unsafe impl Sync for Owned {}
 impl Drop for Owned {
     fn drop(&mut self) {
         // SAFETY: the references in it are this object's own, and not used after this.
-        unsafe { dav1d_picture_unref(Some(NonNull::from(&mut self.0))) };
+        unsafe { release(&mut self.0) };
     }
 }
 
@@ -79,6 +75,29 @@ impl Owned {
             height,
         })
     }
+}
+
+/// Drops the references of a picture, also of one that dav1d filled in without a frame.
+///
+/// `dav1d_picture_unref` of rav1d 1.1.0 is no use: it puts a newly allocated, empty list of metadata into what it leaves.
+///
+/// # Safety
+/// The references are the caller's own, from rav1d, and are not used after this.
+pub(super) unsafe fn release(picture: &mut Dav1dPicture) {
+    macro_rules! drop_all {
+        ($($reference:expr),*) => {
+            // SAFETY: promised by the caller; each reference is taken out.
+            $(drop($reference.take().map(|raw| unsafe { raw.into_arc() }));)*
+        };
+    }
+    drop_all!(
+        picture.frame_hdr_ref,
+        picture.seq_hdr_ref,
+        picture.content_light_ref,
+        picture.mastering_display_ref,
+        picture.itut_t35_ref,
+        picture.r#ref
+    );
 }
 
 /// Another `Dav1dPicture` with references of its own (dav1d's `dav1d_picture_ref`, which rav1d does not export).
