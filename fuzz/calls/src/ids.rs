@@ -19,6 +19,22 @@ impl Ids {
         self.all.push((id, true));
     }
 
+    /// The place of an object that somebody else made. It counts as live: nobody tells of its end.
+    pub fn adopt(&mut self, id: u32) -> u16 {
+        let known = self.all.iter().position(|(other, _)| *other == id);
+        let place = known.unwrap_or_else(|| {
+            self.all.push((id, true));
+            self.all.len() - 1
+        });
+        self.all[place].1 = true;
+        // Places are kept short; a long-lived client forgets its oldest surfaces.
+        if self.all.len() > 4096 {
+            self.all.drain(..2048);
+            return self.adopt(id);
+        }
+        place as u16
+    }
+
     /// The ID that an argument means: an object (live or stale) by place, or a value that no object has.
     pub fn pick(&self, arg: u16) -> u32 {
         match arg {

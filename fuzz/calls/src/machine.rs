@@ -145,7 +145,12 @@ impl<'d> Machine<'d> {
         self.costs.values().sum::<u64>().saturating_add(cost) <= BUDGET
     }
 
-    /// The surfaces of this client.
+    /// Makes another client's surface known to this one; gives its place.
+    pub fn adopt_surface(&mut self, id: VASurfaceID) -> u16 {
+        self.surfaces.adopt(id)
+    }
+
+    /// A surface of this client by its place.
     pub fn surface(&self, place: u16) -> VASurfaceID {
         self.surfaces.pick(place)
     }
