@@ -23,7 +23,7 @@ pub(super) struct Dav1dDecoder {
 }
 
 impl Dav1dDecoder {
-    /// A decoder with `threads` threads (at least two), that decodes as many pictures in parallel.
+    /// A decoder with `threads` threads (at least two), that decodes as many pictures, up to eight, in parallel.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`] if it does not open.

@@ -6,7 +6,7 @@
 //! nobody gets their output. (Draining, as at the end of a stream, is not made for going on: see [`Context::drain`].)
 
 use super::{
-    context::{Context, MIN_THREADS, Output, Refusal},
+    context::{Context, Output, Refusal},
     picture::Picture,
 };
 use crate::{decoder::Decoded, error::EngineError, frame::Frame};
@@ -62,12 +62,11 @@ pub(super) struct Pipeline {
 }
 
 impl Pipeline {
-    /// A decoder in which up to `threads` pictures decode in parallel (at least [`MIN_THREADS`]).
+    /// A decoder with `threads` threads, within [`Context`]'s bounds.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`] if it does not open.
     pub fn new(threads: usize) -> Result<Self, EngineError> {
-        let threads = threads.max(MIN_THREADS);
         Ok(Self {
             context: Context::open(threads)?,
             threads,
@@ -131,11 +130,11 @@ impl Pipeline {
         let before = done.len();
         let mut turned = 0;
         while done.len() == before && !self.entries.is_empty() {
-            if turned < self.threads && self.turn(done) {
+            if turned < self.context.frames() && self.turn(done) {
                 turned += 1;
                 continue;
             }
-            let stuck = turned < self.threads;
+            let stuck = turned < self.context.frames();
             if stuck && !self.damaged {
                 for output in self.context.drain() {
                     self.take(output, done);

@@ -108,7 +108,7 @@ fn exact_with_any_threads_and_any_waiting() {
             trace.md5s.len() < trace.pictures.len() || trace.pictures.len() < 10,
             "no hidden frame"
         );
-        for threads in [1, 2, 3, 4, 8] {
+        for threads in [1, 2, 3, 4, 8, 12] {
             for wait_after in WAITS {
                 let done = decode(&trace.pictures, threads, wait_after);
                 let good = exact(&trace, &trace.pictures, &done);
