@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A context: collects the buffers of a picture and hands them to its stream.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Outcome};
 use crate::codec::{self, RenderedBuffer, Translator};
 use crate::config::{Config, MAX_PICTURE, Profile};
 use crate::error::{Error, Result};
@@ -185,7 +185,7 @@ impl Context {
             )
             .inspect_err(|error| {
                 tracing::error!("cannot decode {}: {error}", codec.name());
-                open.target.refuse(error.to_string());
+                open.target.refuse(Outcome::Failed(error.to_string()));
             }),
         }
     }

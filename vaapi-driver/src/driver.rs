@@ -311,11 +311,12 @@ impl Driver {
         })
     }
 
-    /// `vaSyncSurface` and `vaSyncSurface2`. A concealed picture is a picture: players treat an error here as the end of
-    /// hardware decoding, and ask [`Surface::errors`] if they want to know.
+    /// `vaSyncSurface` and `vaSyncSurface2`. What a damaged stream does to a picture is no error here: players take one as
+    /// the end of hardware decoding (FFmpeg's filters even of the program), where a concealed picture is all they want;
+    /// [`Surface::errors`] tells those who ask. An error says that the decoder itself has failed.
     ///
     /// # Errors
-    /// [`Error::InvalidSurface`], [`Error::TimedOut`], [`Error::Decoding`] if there is no picture to show.
+    /// [`Error::InvalidSurface`], [`Error::TimedOut`], [`Error::Decoding`]
     pub fn sync_surface(&self, id: VASurfaceID, timeout: Option<Duration>) -> Result<()> {
         finished(self.surface(id)?.wait(timeout)?)
     }
@@ -412,7 +413,7 @@ impl Driver {
     ) -> Result<()> {
         let (surface, image) = (self.surface(surface)?, self.image(image)?);
         surface.wait(None)?;
-        image.pixels.copy_to(rect, surface.pixels()?.as_ref(), x, y)
+        surface.write(rect, &image.pixels, (x, y))
     }
 
     /// Profile `id` has these entrypoints.

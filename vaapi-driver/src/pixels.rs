@@ -219,6 +219,22 @@ impl Pixels {
         unsafe { pack(frame, &target) }.map_err(|error| Error::Decoding(error.to_string()))
     }
 
+    /// Makes it all black.
+    pub fn blacken(&self) {
+        let values: [&[u8]; 2] = match self.layout.format {
+            Format::Nv12 => [&[16], &[128]],
+            // 10-bit values in the high bits, little-endian.
+            Format::P010 => [&[0, 16], &[0, 128]],
+        };
+        for (plane, value) in self.layout.planes.iter().zip(values) {
+            let row = value.repeat(plane.row_bytes / value.len());
+            for y in 0..plane.rows {
+                let inside = self.memory.try_write(plane.offset + y * plane.pitch, &row);
+                debug_assert!(inside);
+            }
+        }
+    }
+
     /// Copies a rectangle to `(to_x, to_y)` of another object of the same format. A chroma sample goes along with each
     /// luma sample of the rectangle that it belongs to.
     ///

@@ -8,7 +8,7 @@
 //! Locks, in this order: a context's state, its stream's state, then those inside surfaces, pictures and sessions. A session
 //! answers jobs on its own thread, which takes none of the first two.
 
-use crate::backend::{Backend, DecodeSession, Job, Pending, Progress, STALL_LIMIT};
+use crate::backend::{Backend, DecodeSession, Job, Outcome, Pending, Progress, STALL_LIMIT};
 use crate::codec::{PictureInput, RenderedBuffer, Submission, Surfaces, Translator};
 use crate::config::Profile;
 use crate::error::Result;
@@ -155,7 +155,7 @@ impl Stream {
                 true => tracing::debug!("{message}"),
                 false => tracing::warn!("{message}"),
             }
-            picture.target.refuse(message);
+            picture.target.refuse(Outcome::Damaged(message));
         })?;
         let display = translation.display.and_then(|id| picture.surfaces.get(id));
         let display = display.filter(|display| !Arc::ptr_eq(display, picture.target));

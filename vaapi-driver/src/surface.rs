@@ -31,6 +31,8 @@ struct Content {
     pixels: Option<Arc<Pixels>>,
     /// The decoder's frame, where there is no memory yet.
     frame: Option<Arc<Frame>>,
+    /// Something was decoded to the surface, or put there.
+    written: bool,
 }
 
 #[derive(Default)]
@@ -113,6 +115,7 @@ impl Surface {
             return Err(Error::Decoding(reason));
         }
         let mut content = lock(&self.content);
+        content.written = true;
         match &content.pixels {
             Some(pixels) => pixels.pack(&frame, self.layout.width, self.layout.height),
             None => {
@@ -120,6 +123,28 @@ impl Surface {
                 Ok(())
             }
         }
+    }
+
+    /// Nothing came of a picture: the surface keeps an earlier one, or becomes black.
+    pub fn conceal(&self) {
+        if lock(&self.content).written {
+            return;
+        }
+        match self.pixels() {
+            Ok(pixels) => pixels.blacken(),
+            Err(error) => tracing::debug!("a lost picture stays without memory: {error}"),
+        }
+        lock(&self.content).written = true;
+    }
+
+    /// Copies a rectangle of `image` to `(x, y)` of the surface.
+    ///
+    /// # Errors
+    /// See [`Pixels::copy_to`].
+    pub fn write(&self, rect: Rect, image: &Pixels, (x, y): (u32, u32)) -> Result<()> {
+        let pixels = self.pixels()?;
+        lock(&self.content).written = true;
+        image.copy_to(rect, &pixels, x, y)
     }
 
     /// Copies a rectangle to the top left corner of `image`, as it is now.
@@ -162,11 +187,12 @@ impl Surface {
         decode.reference = Some((Arc::downgrade(stream), timestamp));
     }
 
-    /// A picture for this surface was refused. The surface keeps its pixels, and what names them.
-    pub(crate) fn refuse(&self, reason: String) {
+    /// A picture for this surface was refused, and the client knows. The surface keeps what names its contents.
+    pub(crate) fn refuse(&self, outcome: Outcome) {
+        self.conceal();
         let mut decode = lock(&self.decode);
         decode.first_field = None;
-        decode.latest = Some(Arc::new(Pending::refused(reason)));
+        decode.latest = Some(Arc::new(Pending::refused(outcome)));
     }
 
     /// Timestamp of the last picture that `stream` decoded into the surface, if no other stream did since.
@@ -238,46 +264,7 @@ fn worse(a: Outcome, b: Outcome) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::frame::{FrameBuffer, Plane};
-
-    /// Planes of one value each.
-    struct Flat {
-        size: [(usize, usize); 3],
-        planes: [Vec<u8>; 3],
-    }
-
-    impl FrameBuffer for Flat {
-        fn plane(&self, index: usize) -> Option<Plane<'_>> {
-            let &(width, height) = self.size.get(index)?;
-            Some(Plane {
-                data: self.planes.get(index)?,
-                stride: width,
-                width,
-                height,
-            })
-        }
-    }
-
-    fn frame(width: u32, height: u32, bit_depth: u8, value: u8) -> Arc<Frame> {
-        let luma = (width as usize, height as usize);
-        let chroma = (luma.0.div_ceil(2), luma.1.div_ceil(2));
-        let plane = |size: (usize, usize), value| vec![value; size.0 * size.1];
-        let planes = [
-            plane(luma, value),
-            plane(chroma, value + 1),
-            plane(chroma, value + 2),
-        ];
-        let buffer = Box::new(Flat {
-            size: [luma, chroma, chroma],
-            planes,
-        });
-        Arc::new(Frame {
-            width,
-            height,
-            bit_depth,
-            buffer,
-        })
-    }
+    use crate::backend::test_double::frame;
 
     fn bytes(pixels: &Pixels) -> Vec<u8> {
         let mut all = Vec::new();

@@ -6,6 +6,7 @@ mod signals;
 use super::{Backend, DecodeSession, Job, Outcome};
 use crate::error::{Error, Result};
 use crate::lock::lock;
+use engine::error::EngineError;
 use engine::session::{Completion, Session, SessionConfig};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -120,6 +121,10 @@ fn store(job: &Job, completion: Completion) -> Outcome {
     }
     let frame = match (completion.frame, &completion.error) {
         (Some(frame), _) => Arc::new(frame),
+        (None, Some(error @ (EngineError::Damaged(_) | EngineError::MissingReference(_)))) => {
+            job.conceal();
+            return Outcome::Damaged(error.to_string());
+        }
         (None, Some(error)) => return Outcome::Failed(error.to_string()),
         // The first field of a pair: its frame comes with the second.
         (None, None) => return Outcome::Decoded,

@@ -87,6 +87,13 @@ impl Job {
         self.duty.as_ref().map(|duty| &duty.pending)
     }
 
+    /// Nothing came of the picture: leaves something presentable.
+    pub fn conceal(&self) {
+        for surface in [self.target(), self.display()].into_iter().flatten() {
+            surface.conceal();
+        }
+    }
+
     /// Answers. The pixels, `size` of them, must have been written; `None` if there are none.
     pub fn complete(mut self, outcome: Outcome, size: Option<(u32, u32)>) {
         self.answer(outcome, size);

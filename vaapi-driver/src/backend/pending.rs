@@ -15,9 +15,9 @@ pub(crate) const STALL_LIMIT: Duration = Duration::from_secs(10);
 pub enum Outcome {
     /// The surface holds the picture.
     Decoded,
-    /// The surface holds a concealed picture.
+    /// The stream is damaged: the surface holds a concealed picture, an earlier one, or nothing but black.
     Damaged(String),
-    /// The surface holds what it held before.
+    /// The decoder failed, or cannot decode such pictures: the surface holds what it held before.
     Failed(String),
 }
 
@@ -43,9 +43,9 @@ impl Pending {
     }
 
     /// A picture that never came as far as a stream.
-    pub fn refused(reason: String) -> Self {
+    pub fn refused(outcome: Outcome) -> Self {
         let pending = Self::new(Weak::new(), Arc::default());
-        pending.complete(Outcome::Failed(reason));
+        pending.complete(outcome);
         pending
     }
 

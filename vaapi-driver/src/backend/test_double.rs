@@ -4,6 +4,7 @@
 use super::{Backend, DecodeSession, Job, Outcome};
 use crate::error::{Error, Result};
 use crate::lock::lock;
+use engine::frame::{Frame, FrameBuffer, Plane};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -41,7 +42,7 @@ struct Queue {
 }
 
 /// A backend that writes, as luma, the first byte of the picture's bitstream. A second byte `d` makes it a damaged
-/// picture, `f` a failed one, `r` one that `submit` refuses, `x` one that is dropped without an answer.
+/// picture, `f` a failed one, `l` a lost one, `r` one that `submit` refuses, `x` one that is dropped without an answer.
 pub struct TestDouble(pub Arc<Control>);
 
 struct Session {
@@ -89,18 +90,18 @@ impl Queue {
             match picture.bitstream.get(1) {
                 Some(b'x') => drop(job),
                 Some(b'f') => job.fail("told to fail".into()),
+                Some(b'l') => {
+                    job.conceal();
+                    job.complete(Outcome::Damaged("told to be lost".into()), None);
+                }
                 mark => {
                     let value = picture.bitstream.first().copied().unwrap_or_default();
                     let surfaces = [job.target(), job.display()];
                     for (surface, value) in surfaces.into_iter().zip([value, value | 0x80]) {
-                        let Some(pixels) = surface.and_then(|surface| surface.pixels().ok()) else {
-                            continue;
-                        };
-                        let luma = pixels.layout().planes[0];
-                        for row in 0..luma.rows {
-                            let row = luma.offset + row * luma.pitch;
-                            assert!(pixels.memory().try_write(row, &vec![value; luma.row_bytes]));
-                        }
+                        let Some(surface) = surface else { continue };
+                        let layout = surface.layout();
+                        let stored = surface.store(frame(layout.width, layout.height, 8, value));
+                        assert_eq!(stored, Ok(()));
                     }
                     let outcome = match mark {
                         Some(b'd') => Outcome::Damaged("told to be damaged".into()),
@@ -175,4 +176,44 @@ pub fn picture(timestamp: u64, bitstream: Vec<u8>) -> Picture {
         bitstream,
         timestamp,
     }
+}
+
+/// Planes of one value each.
+struct Flat {
+    size: [(usize, usize); 3],
+    planes: [Vec<u8>; 3],
+}
+
+impl FrameBuffer for Flat {
+    fn plane(&self, index: usize) -> Option<Plane<'_>> {
+        let &(width, height) = self.size.get(index)?;
+        Some(Plane {
+            data: self.planes.get(index)?,
+            stride: width,
+            width,
+            height,
+        })
+    }
+}
+
+/// A frame whose luma, Cb and Cr are `value`, `value + 1` and `value + 2`.
+pub fn frame(width: u32, height: u32, bit_depth: u8, value: u8) -> Arc<Frame> {
+    let luma = (width as usize, height as usize);
+    let chroma = (luma.0.div_ceil(2), luma.1.div_ceil(2));
+    let plane = |size: (usize, usize), value| vec![value; size.0 * size.1];
+    let planes = [
+        plane(luma, value),
+        plane(chroma, value.wrapping_add(1)),
+        plane(chroma, value.wrapping_add(2)),
+    ];
+    let buffer = Box::new(Flat {
+        size: [luma, chroma, chroma],
+        planes,
+    });
+    Arc::new(Frame {
+        width,
+        height,
+        bit_depth,
+        buffer,
+    })
 }

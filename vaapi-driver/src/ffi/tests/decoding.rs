@@ -126,12 +126,31 @@ fn damage_is_shown_and_failure_is_an_error() {
     assert_eq!(client.sync(surface), VA_STATUS_ERROR_DECODING_ERROR);
     let untranslatable = client.decode(context, surface, b"4.e");
     assert_eq!(untranslatable, VA_STATUS_ERROR_INVALID_PARAMETER);
-    assert_eq!(client.sync(surface), VA_STATUS_ERROR_DECODING_ERROR);
+    assert_eq!(client.sync(surface), VA_STATUS_SUCCESS);
+    assert_eq!(errors(&client, surface).len(), 1);
 
     assert_eq!(client.decode(context, surface, b"5"), VA_STATUS_SUCCESS);
     assert_eq!(client.sync(surface), VA_STATUS_SUCCESS);
     assert!(errors(&client, surface).is_empty());
     assert_eq!(client.luma(surface), b'5');
+}
+
+#[test]
+fn a_lost_picture_leaves_an_earlier_one_or_black() {
+    let client = Client::new(When::Kicked);
+    let (context, surfaces) = (client.decoder(), client.surfaces(64, 32, 2));
+    for lost in [&b"1l"[..], b"1.e"] {
+        client.decode(context, surfaces[0], lost);
+        assert_eq!(client.sync(surfaces[0]), VA_STATUS_SUCCESS);
+        assert_eq!(errors(&client, surfaces[0]).len(), 1);
+        assert_eq!(client.luma(surfaces[0]), 16);
+    }
+    assert_eq!(client.decode(context, surfaces[1], b"2"), VA_STATUS_SUCCESS);
+    assert_eq!(
+        client.decode(context, surfaces[1], b"3l"),
+        VA_STATUS_SUCCESS
+    );
+    assert_eq!(client.luma(surfaces[1]), b'2');
 }
 
 #[test]
