@@ -57,9 +57,10 @@ impl Driver {
             "the driver does not initialise"
         );
         // SAFETY: as above; the driver filled the table.
+        let table = unsafe { *(*context).vtable };
         Self {
             context,
-            table: unsafe { *(*context).vtable },
+            table,
             own: true,
             drm,
         }
@@ -71,9 +72,10 @@ impl Driver {
     /// `context` is initialised and outlives the result.
     pub unsafe fn of_libva(context: VADriverContextP) -> Self {
         // SAFETY: promised by the caller.
+        let table = unsafe { *(*context).vtable };
         Self {
             context,
-            table: unsafe { *(*context).vtable },
+            table,
             own: false,
             drm: null_mut(),
         }
