@@ -2,7 +2,10 @@
 //! What this process uses, as the kernel counts it.
 
 use anyhow::{Context, Result};
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 /// Threads, open files and resident bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,23 @@ impl Usage {
             files: fs::read_dir("/proc/self/fd")?.count(),
             resident: kilobytes << 10,
         })
+    }
+}
+
+impl Usage {
+    /// As soon as there are no more than `threads` threads, or after ten seconds: decoders end behind the client's back.
+    ///
+    /// # Errors
+    /// As [`Usage::now`].
+    pub fn settled(threads: usize) -> Result<Self> {
+        let started = Instant::now();
+        loop {
+            let now = Self::now()?;
+            if now.threads <= threads || started.elapsed() > Duration::from_secs(10) {
+                return Ok(now);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 

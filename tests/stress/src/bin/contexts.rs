@@ -105,8 +105,8 @@ fn run() -> Result<()> {
         total += result
             .with_context(|| format!("thread {number}, {}", clips[number % clips.len()].name))?;
     }
-    let after = Usage::now()?;
     let seconds = started.elapsed().as_secs_f64();
+    let after = Usage::settled(before.threads)?;
     println!(
         "{} contexts at once, {total} frames bit-exact in {seconds:.1} s",
         options.threads
