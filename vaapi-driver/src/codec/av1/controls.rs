@@ -40,7 +40,12 @@ pub(super) fn sequence(params: &Params) -> Result<v4l2_ctrl_av1_sequence, CodecE
     if params.pic_bits().large_scale_tile() != 0 {
         return Err(CodecError::Unsupported("large scale tiles".into()));
     }
-    if params.order_hint_bits_minus_1 > 7 {
+    // Without order hints, the field is noise.
+    let order_hint_bits = match bits.enable_order_hint() {
+        0 => 0,
+        _ => params.order_hint_bits_minus_1.saturating_add(1),
+    };
+    if order_hint_bits > 8 {
         return Err(CodecError::Invalid(format!(
             "order_hint_bits_minus_1 {}",
             params.order_hint_bits_minus_1
@@ -103,11 +108,7 @@ pub(super) fn sequence(params: &Params) -> Result<v4l2_ctrl_av1_sequence, CodecE
             ),
         ]),
         seq_profile: 0,
-        order_hint_bits: if bits.enable_order_hint() != 0 {
-            params.order_hint_bits_minus_1 + 1
-        } else {
-            0
-        },
+        order_hint_bits,
         bit_depth,
         max_frame_width_minus_1: params.frame_width_minus1,
         max_frame_height_minus_1: params.frame_height_minus1,
