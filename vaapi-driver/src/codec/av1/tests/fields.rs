@@ -213,6 +213,15 @@ fn global_motion_has_flags_and_identity() {
 }
 
 #[test]
+fn order_hint_bits_count_with_order_hints_only() {
+    let mut params = key_frame();
+    params.order_hint_bits_minus_1 = 255;
+    assert!(matches!(alone(&params), Err(CodecError::Invalid(_))));
+    with_sequence(&mut params, |fields| fields.set_enable_order_hint(0));
+    assert_eq!(alone(&params).unwrap().sequence.order_hint_bits, 0);
+}
+
+#[test]
 fn what_daedalus_does_not_decode_is_unsupported() {
     let unsupported = |change: &dyn Fn(&mut VADecPictureParameterBufferAV1)| {
         let mut params = key_frame();
