@@ -199,7 +199,7 @@ impl Context {
     }
 
     /// Takes one frame's OBUs (with at most one frame to give out), and gives the picture that left its place to it, if any.
-    /// Returns when the frame is queued, which takes until the oldest in flight is done if there are as many as [`Context::frames`].
+    /// Returns when the frame is queued: with [`Context::frames`] in flight that is when the oldest of them is done.
     ///
     /// # Errors
     /// The data is dropped; the decoder goes on.
