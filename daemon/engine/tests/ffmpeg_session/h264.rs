@@ -5,7 +5,7 @@
 use super::{Area, Stream};
 use h264_reader::Context;
 use h264_reader::nal::pps::PicParameterSet;
-use h264_reader::nal::slice::{Field, FieldPic, SliceHeader};
+use h264_reader::nal::slice::{Field, FieldPic, PicOrderCountLsb, SliceFamily, SliceHeader};
 use h264_reader::nal::sps::{ChromaFormat, FrameMbsFlags, PicOrderCntType, SeqParameterSet};
 use h264_reader::nal::{Nal, RefNal, UnitType};
 use v4l2_common::picture::{Controls, H264Controls, Picture};
@@ -303,6 +303,14 @@ pub fn read(file: &[u8]) -> Stream {
                 let params = &mut controls.decode_params;
                 params.nal_ref_idc = u16::from(header.nal_ref_idc());
                 params.frame_num = slice.frame_num;
+                if let Some(PicOrderCountLsb::Frame(lsb)) = slice.pic_order_cnt_lsb {
+                    params.pic_order_cnt_lsb = lsb as u16;
+                }
+                match slice.slice_type.family {
+                    SliceFamily::P => params.flags |= V4L2_H264_DECODE_PARAM_FLAG_PFRAME,
+                    SliceFamily::B => params.flags |= V4L2_H264_DECODE_PARAM_FLAG_BFRAME,
+                    _ => {}
+                }
                 if idr {
                     params.flags |= V4L2_H264_DECODE_PARAM_FLAG_IDR_PIC;
                     if !second {

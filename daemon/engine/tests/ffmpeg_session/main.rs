@@ -10,6 +10,7 @@
 mod damage;
 mod fields;
 mod h264;
+mod seek;
 mod vp9;
 
 use engine::frame::Frame;
