@@ -51,7 +51,11 @@ impl Finished {
         let last: String = last.trim().chars().take(160).collect();
         // `timeout` dies by the signal that its child died by, or reports it as a shell does.
         let code = self.status.code().unwrap_or(0);
-        match self.status.signal().or((code > 128).then_some(code - 128)) {
+        match self
+            .status
+            .signal()
+            .or((129..=165).contains(&code).then_some(code - 128))
+        {
             Some(signal) => format!("died by signal {signal}: {last}"),
             None if code == 0 => last,
             None => format!("exit status {code}: {last}"),

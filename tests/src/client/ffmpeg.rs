@@ -80,21 +80,18 @@ pub fn arguments(path: &Path, pix_fmt: &str, decode: Decode, form: Form) -> Resu
         args.extend(["-f".into(), "ivf".into()]);
     }
     args.extend(["-i".into(), name]);
-    args.extend(
-        [
-            "-map",
-            "0:v:0",
-            "-fps_mode",
-            "passthrough",
-            "-autoscale",
-            "0",
-        ]
-        .map(String::from),
-    );
+    args.extend(["-map", "0:v:0", "-fps_mode", "passthrough", "-noautoscale"].map(String::from));
+    let mut out = pix_fmt;
     if matches!(decode, Decode::Vaapi(_)) {
-        let mut filter = format!("hwdownload,format={}", surface_format(pix_fmt)?);
+        // All samples as they are: FFmpeg would squeeze those of full range on their way out of NV12.
+        let mut filter = format!(
+            "hwdownload,format={},setparams=range=limited",
+            surface_format(pix_fmt)?
+        );
         if pix_fmt.starts_with("gray") {
             filter.push_str(",extractplanes=y");
+        } else if pix_fmt == "yuvj420p" {
+            out = "yuv420p";
         }
         args.extend(["-vf".into(), filter]);
     }
@@ -102,7 +99,7 @@ pub fn arguments(path: &Path, pix_fmt: &str, decode: Decode, form: Form) -> Resu
         Form::Raw => "rawvideo",
         Form::FrameMd5 => "framemd5",
     };
-    args.extend(["-pix_fmt", pix_fmt, "-f", muxer, "-"].map(String::from));
+    args.extend(["-pix_fmt", out, "-f", muxer, "-"].map(String::from));
     Ok(args)
 }
 
@@ -261,7 +258,7 @@ mod tests {
         );
         assert!(
             args.contains(
-                "-vf hwdownload,format=p010le,extractplanes=y -pix_fmt gray10le -f rawvideo -"
+                "-vf hwdownload,format=p010le,setparams=range=limited,extractplanes=y -pix_fmt gray10le -f rawvideo -"
             ),
             "{args}"
         );
