@@ -157,7 +157,8 @@ impl Session {
     }
 
     /// Somebody waits for picture `sequence`: push the pipeline until it is out. Returns at once; calling it again, or for
-    /// a picture that is out, costs nothing. Pictures are completed without this only while later ones push them.
+    /// a picture that is out, costs nothing. Without it a picture completes when later ones push it, or when none has
+    /// come for a while.
     pub fn kick(&self, sequence: u64) {
         let mut queue = self.shared.lock();
         let wanted = sequence.saturating_add(1).min(queue.next);
