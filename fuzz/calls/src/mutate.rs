@@ -79,7 +79,7 @@ pub fn sequence(
             ops.swap(at, other);
         }
         4 => ops[at].args[random.below(6)] = argument(random),
-        5 => ops[at].nulls = 1 << random.below(9),
+        5 => ops[at].nulls = 1 << random.below(8),
         _ => {
             let with_buffers: Vec<usize> = (0..ops.len())
                 .filter(|&i| !ops[i].buffers.is_empty())

@@ -6,6 +6,7 @@
 pub mod bits;
 pub mod headers;
 pub mod pictures;
+mod quiet;
 pub mod session;
 pub mod trace;
 pub mod translation;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Whole pictures through an engine session: what a V4L2 client that knows no VA can send to the service.
 
-use crate::pictures;
+use crate::{pictures, quiet};
 use engine::session::{Session, SessionConfig};
 use std::{
     sync::{
@@ -18,21 +18,21 @@ const MOST: usize = 24;
 
 /// H.264
 pub fn h264(data: &[u8]) {
-    run(Codec::H264, data);
+    quiet::after(|| run(Codec::H264, data));
 }
 
 /// VP9
 pub fn vp9(data: &[u8]) {
-    run(Codec::Vp9, data);
+    quiet::after(|| run(Codec::Vp9, data));
 }
 
 /// AV1
 pub fn av1(data: &[u8]) {
-    run(Codec::Av1, data);
+    quiet::after(|| run(Codec::Av1, data));
 }
 
 /// Every submission is completed once, in order, within a bounded time.
-fn run(codec: Codec, data: &[u8]) {
+pub fn run(codec: Codec, data: &[u8]) {
     let (sender, completions) = mpsc::channel();
     let expected = Arc::new(AtomicU64::new(0));
     let next = expected.clone();

@@ -2,6 +2,7 @@
 //! Sequences of VA calls through the driver's own vtable, the embedded engine decoding behind it.
 #![allow(unsafe_code)]
 
+use crate::quiet;
 use calls::{driver::Driver, machine::Machine, op};
 use daedalus_drv_video as _;
 use va_sys::{VADriverContextP, VAStatus};
@@ -21,9 +22,11 @@ pub fn driver() -> Driver {
 
 /// Runs a sequence on a driver of its own and ends the driver with whatever is left open.
 pub fn run(data: &[u8]) {
-    let driver = driver();
-    let mut machine = Machine::new(&driver);
-    for op in op::decode(data).iter().take(MAX_OPS) {
-        machine.step(op);
-    }
+    quiet::after(|| {
+        let driver = driver();
+        let mut machine = Machine::new(&driver);
+        for op in op::decode(data).iter().take(MAX_OPS) {
+            machine.step(op);
+        }
+    });
 }

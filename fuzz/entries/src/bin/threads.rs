@@ -21,6 +21,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
+use v4l2_common::picture::Codec;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -59,15 +60,9 @@ fn main() -> Result<()> {
         .iter()
         .map(|data| op::decode(data))
         .collect();
-    let sessions = [
-        ("h264_session", session::h264 as fn(&[u8])),
-        ("vp9_session", session::vp9),
-        ("av1_session", session::av1),
-    ];
-    let sessions = sessions
-        .map(|(name, run)| Ok((inputs(corpus, name)?, run)))
-        .into_iter()
-        .collect::<Result<Vec<_>>>()?;
+    let sessions = [Codec::H264, Codec::Vp9, Codec::Av1]
+        .map(|codec| Ok((inputs(corpus, &format!("{}_session", codec.name()))?, codec)));
+    let sessions = sessions.into_iter().collect::<Result<Vec<_>>>()?;
     let driver = va_calls::driver();
     let (pool, done, calls) = (Pool::default(), AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
@@ -78,8 +73,11 @@ fn main() -> Result<()> {
         }
         let sessions = &sessions;
         let engine = scope.spawn(move || {
-            for (inputs, run) in sessions.iter().cycle().take(3 * rounds as usize) {
-                inputs.iter().take(2).for_each(|input| run(input));
+            for (inputs, codec) in sessions.iter().cycle().take(3 * rounds as usize) {
+                inputs
+                    .iter()
+                    .take(2)
+                    .for_each(|input| session::run(*codec, input));
             }
         });
         let threads: Vec<_> = (0..workers)
