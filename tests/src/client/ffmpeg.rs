@@ -72,8 +72,8 @@ pub fn arguments(path: &Path, pix_fmt: &str, decode: Decode, form: Form) -> Resu
         Decode::Vaapi(codec) => args.extend(vaapi_input(codec)),
     }
     let name = path.to_string_lossy().into_owned();
-    if name.contains("CVFC1") {
-        // Its left crop is no multiple of the alignment that FFmpeg keeps by default.
+    if left_cropped(path) {
+        // The crop is no multiple of the alignment that FFmpeg keeps by default.
         args.extend(["-flags".into(), "+unaligned".into()]);
     }
     if magic(path)? == *b"DKIF" {
@@ -88,6 +88,10 @@ pub fn arguments(path: &Path, pix_fmt: &str, decode: Decode, form: Form) -> Resu
             "hwdownload,format={},setparams=range=limited",
             surface_format(pix_fmt)?
         );
+        if left_cropped(path) {
+            // Of a hardware frame FFmpeg crops the right and the bottom, and leaves the rest to the application.
+            filter.push_str(",crop=300:168:26:60:exact=1");
+        }
         if pix_fmt.starts_with("gray") {
             filter.push_str(",extractplanes=y");
         } else if pix_fmt == "yuvj420p" {
@@ -101,6 +105,12 @@ pub fn arguments(path: &Path, pix_fmt: &str, decode: Decode, form: Form) -> Resu
     };
     args.extend(["-pix_fmt", out, "-f", muxer, "-"].map(String::from));
     Ok(args)
+}
+
+/// The one conformance stream that crops on the left.
+fn left_cropped(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name == "CVFC1_Sony_C.jsv")
 }
 
 fn magic(path: &Path) -> Result<[u8; 4]> {
