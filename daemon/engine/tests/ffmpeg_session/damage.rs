@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Damaged streams: every picture completes, damage is reported, and the next key frame is exact again.
 
-use super::{Stream, Wait, decode, streams};
+use super::{Stream, Wait, decode, own_streams};
 use v4l2_common::bits::BitReader;
 use v4l2_common::picture::{Codec, Controls, Picture};
 use v4l2_common::uapi::h264::V4L2_H264_DECODE_PARAM_FLAG_IDR_PIC;
@@ -39,7 +39,7 @@ impl Random {
 
 #[test]
 fn a_truncated_picture_is_reported_and_the_next_key_frame_is_exact() {
-    for (path, stream, _) in streams() {
+    for (path, stream, _) in own_streams() {
         let name = path.file_name().unwrap().to_string_lossy();
         let exact = decode(&stream, 1, Wait::AtTheEnd);
         let mut cuts = 0;
@@ -84,7 +84,7 @@ fn a_truncated_picture_is_reported_and_the_next_key_frame_is_exact() {
 
 #[test]
 fn a_dropped_picture_is_missed_by_those_that_name_it() {
-    for (path, stream, _) in streams() {
+    for (path, stream, _) in own_streams() {
         let name = path.file_name().unwrap().to_string_lossy();
         let exact = decode(&stream, 1, Wait::AtTheEnd);
         for dropped in 1..stream.pictures.len().min(24) {
@@ -136,7 +136,7 @@ fn a_dropped_picture_is_missed_by_those_that_name_it() {
 #[test]
 fn flipped_bits_neither_stop_the_session_nor_spoil_the_next_key_frame() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    for (path, stream, _) in streams() {
+    for (path, stream, _) in own_streams() {
         let name = path.file_name().unwrap().to_string_lossy();
         let exact = decode(&stream, 1, Wait::AtTheEnd);
         for round in 0..40 {

@@ -16,7 +16,7 @@ mod vp9;
 use engine::frame::Frame;
 use engine::session::{Completion, Session, SessionConfig};
 use md5::{Digest, Md5};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use v4l2_common::picture::Picture;
@@ -141,13 +141,33 @@ fn decode(stream: &Stream, threads: usize, wait: Wait) -> Vec<Outcome> {
     outcomes
 }
 
-fn streams() -> Vec<(PathBuf, Stream, Vec<String>)> {
-    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/streams");
-    let more = std::env::var_os("DAEDALUS_STREAMS").map(PathBuf::from);
-    let mut paths: Vec<_> = [Some(own), more]
-        .into_iter()
-        .flatten()
-        .flat_map(|directory| directory.read_dir().unwrap())
+type Named = (PathBuf, Stream, Vec<String>);
+
+/// The streams of `tests/streams`.
+fn own_streams() -> Vec<Named> {
+    let streams = read_streams(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/streams"));
+    assert!(!streams.is_empty());
+    assert!(
+        streams
+            .iter()
+            .all(|(_, stream, _)| !stream.pictures.is_empty())
+    );
+    streams
+}
+
+/// These and those of `DAEDALUS_STREAMS`.
+fn streams() -> Vec<Named> {
+    let mut streams = own_streams();
+    if let Some(more) = std::env::var_os("DAEDALUS_STREAMS") {
+        streams.extend(read_streams(more.as_ref()));
+    }
+    streams
+}
+
+fn read_streams(directory: &Path) -> Vec<Named> {
+    let mut paths: Vec<_> = directory
+        .read_dir()
+        .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
     paths.sort();
@@ -165,7 +185,6 @@ fn streams() -> Vec<(PathBuf, Stream, Vec<String>)> {
         golden.dedup();
         streams.push((path, stream, golden));
     }
-    assert!(!streams.is_empty());
     streams
 }
 

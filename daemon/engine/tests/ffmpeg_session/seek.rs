@@ -2,7 +2,7 @@
 //! Jumps within a stream as a client makes them: it forgets its references and goes on at a recovery point. And long
 //! runs, in which nothing may pile up.
 
-use super::{Stream, Wait, decode, h264, streams};
+use super::{Stream, Wait, decode, h264, own_streams};
 use v4l2_common::picture::{Controls, H264Controls, Picture};
 use v4l2_common::uapi::h264::*;
 
@@ -126,10 +126,7 @@ fn memory_stays_flat() {
             visible: Vec::new(),
         }
     };
-    for (path, stream, _) in streams() {
-        if stream.pictures.is_empty() {
-            continue;
-        }
+    for (path, stream, _) in own_streams() {
         let run = |pictures: usize| {
             let stream = repeat(&stream, pictures.div_ceil(stream.pictures.len()));
             let before = resident();
@@ -138,9 +135,10 @@ fn memory_stays_flat() {
             resident().saturating_sub(before)
         };
         run(200);
-        let grown = run(2000);
+        // The least of three: other tests of this process allocate, too. A frame of these streams has 13 KiB or more.
+        let grown = (0..3).map(|_| run(2000)).min().unwrap();
         assert!(
-            grown < 6 << 10,
+            grown < 4 << 10,
             "{}: {grown} KiB more after 2000 pictures",
             path.display()
         );
