@@ -35,7 +35,10 @@ impl<'a> BitReader<'a> {
 
     /// Bits left.
     pub fn remaining(&self) -> usize {
-        self.data.len().saturating_mul(8).saturating_sub(self.position)
+        self.data
+            .len()
+            .saturating_mul(8)
+            .saturating_sub(self.position)
     }
 
     /// One bit.
@@ -88,7 +91,11 @@ impl<'a> BitReader<'a> {
     /// `se(v)` (H.264 clause 9.1.1).
     pub fn se(&mut self) -> Result<i32, BitError> {
         let code = i64::from(self.ue()?);
-        let value = if code % 2 == 1 { (code + 1) / 2 } else { -(code / 2) };
+        let value = if code % 2 == 1 {
+            (code + 1) / 2
+        } else {
+            -(code / 2)
+        };
         i32::try_from(value).map_err(|_| BitError)
     }
 
@@ -98,7 +105,11 @@ impl<'a> BitReader<'a> {
             return Err(BitError);
         }
         let value = i64::from(self.bits(n)?);
-        let value = if value >> (n - 1) & 1 == 1 { value - (1i64 << n) } else { value };
+        let value = if value >> (n - 1) & 1 == 1 {
+            value - (1i64 << n)
+        } else {
+            value
+        };
         i32::try_from(value).map_err(|_| BitError)
     }
 
@@ -110,7 +121,11 @@ impl<'a> BitReader<'a> {
         let w = 32 - n.leading_zeros();
         let m = (1u64 << w) - u64::from(n);
         let v = u64::from(self.bits(w - 1)?);
-        let value = if v < m { v } else { (v << 1) - m + u64::from(self.bit()?) };
+        let value = if v < m {
+            v
+        } else {
+            (v << 1) - m + u64::from(self.bit()?)
+        };
         u32::try_from(value).map_err(|_| BitError)
     }
 }

@@ -36,6 +36,10 @@ pub struct Frame {
 
 impl std::fmt::Debug for Frame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Frame({}x{}, {} bit)", self.width, self.height, self.bit_depth)
+        write!(
+            f,
+            "Frame({}x{}, {} bit)",
+            self.width, self.height, self.bit_depth
+        )
     }
 }

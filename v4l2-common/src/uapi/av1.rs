@@ -48,7 +48,9 @@ pub const V4L2_AV1_SEQUENCE_FLAG_SEPARATE_UV_DELTA_Q: u32 = 0x0008_0000;
 
 /// `struct v4l2_ctrl_av1_sequence`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_ctrl_av1_sequence {
     pub flags: u32,
     pub seq_profile: u8,
@@ -61,7 +63,9 @@ pub struct v4l2_ctrl_av1_sequence {
 
 /// `struct v4l2_ctrl_av1_tile_group_entry`: offset from the start of the OUTPUT buffer's data, size in bytes.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_ctrl_av1_tile_group_entry {
     pub tile_offset: u32,
     pub tile_size: u32,
@@ -90,7 +94,9 @@ pub const V4L2_AV1_GLOBAL_MOTION_FLAG_IS_TRANSLATION: u8 = 0x4;
 
 /// `struct v4l2_av1_global_motion`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_av1_global_motion {
     pub flags: [u8; 8],
     pub r#type: [u32; 8],
@@ -109,7 +115,9 @@ pub const V4L2_AV1_LOOP_RESTORATION_FLAG_USES_CHROMA_LR: u8 = 0x2;
 
 /// `struct v4l2_av1_loop_restoration`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_av1_loop_restoration {
     pub flags: u8,
     pub lr_unit_shift: u8,
@@ -121,7 +129,9 @@ pub struct v4l2_av1_loop_restoration {
 
 /// `struct v4l2_av1_cdef`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_av1_cdef {
     pub damping_minus_3: u8,
     pub bits: u8,
@@ -139,7 +149,9 @@ pub const V4L2_AV1_SEGMENTATION_FLAG_SEG_ID_PRE_SKIP: u8 = 0x10;
 
 /// `struct v4l2_av1_segmentation`: `feature_enabled[i]` has bit `1 << j` for feature `j` of segment `i`.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_av1_segmentation {
     pub flags: u8,
     pub last_active_seg_id: u8,
@@ -154,7 +166,9 @@ pub const V4L2_AV1_LOOP_FILTER_FLAG_DELTA_LF_MULTI: u8 = 0x8;
 
 /// `struct v4l2_av1_loop_filter`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_av1_loop_filter {
     pub flags: u8,
     pub level: [u8; 4],
@@ -170,7 +184,9 @@ pub const V4L2_AV1_QUANTIZATION_FLAG_DELTA_Q_PRESENT: u8 = 0x4;
 
 /// `struct v4l2_av1_quantization`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_av1_quantization {
     pub flags: u8,
     pub base_q_idx: u8,
@@ -241,7 +257,9 @@ pub const V4L2_AV1_FRAME_FLAG_FRAME_REFS_SHORT_SIGNALING: u32 = 0x0008_0000;
 
 /// `struct v4l2_ctrl_av1_frame`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_ctrl_av1_frame {
     pub tile_info: v4l2_av1_tile_info,
     pub quantization: v4l2_av1_quantization,
@@ -280,7 +298,9 @@ pub const V4L2_AV1_FILM_GRAIN_FLAG_CLIP_TO_RESTRICTED_RANGE: u8 = 0x10;
 
 /// `struct v4l2_ctrl_av1_film_grain`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_ctrl_av1_film_grain {
     pub flags: u8,
     pub cr_mult: u8,

@@ -72,7 +72,9 @@ pub const V4L2_H264_PPS_FLAG_SCALING_MATRIX_PRESENT: u16 = 0x0080;
 
 /// `struct v4l2_ctrl_h264_pps`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_ctrl_h264_pps {
     pub pic_parameter_set_id: u8,
     pub seq_parameter_set_id: u8,
@@ -98,7 +100,9 @@ pub struct v4l2_ctrl_h264_scaling_matrix {
 
 /// `struct v4l2_h264_weight_factors`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_h264_weight_factors {
     pub luma_weight: [i16; 32],
     pub luma_offset: [i16; 32],
@@ -108,7 +112,9 @@ pub struct v4l2_h264_weight_factors {
 
 /// `struct v4l2_ctrl_h264_pred_weights`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_ctrl_h264_pred_weights {
     pub luma_log2_weight_denom: u16,
     pub chroma_log2_weight_denom: u16,
@@ -130,7 +136,9 @@ pub const V4L2_H264_FRAME_REF: u8 = 0x3;
 
 /// `struct v4l2_h264_reference`: `fields` is `V4L2_H264_*_REF`, `index` an index into `dpb` (0xff: a hole).
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_h264_reference {
     pub fields: u8,
     pub index: u8,
@@ -138,7 +146,9 @@ pub struct v4l2_h264_reference {
 
 /// `struct v4l2_ctrl_h264_slice_params`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_ctrl_h264_slice_params {
     pub header_bit_size: u32,
     pub first_mb_in_slice: u32,
@@ -166,7 +176,9 @@ pub const V4L2_H264_DPB_ENTRY_FLAG_FIELD: u32 = 0x08;
 
 /// `struct v4l2_h264_dpb_entry`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_h264_dpb_entry {
     pub reference_ts: u64,
     pub pic_num: u32,
@@ -186,7 +198,9 @@ pub const V4L2_H264_DECODE_PARAM_FLAG_BFRAME: u32 = 0x10;
 
 /// `struct v4l2_ctrl_h264_decode_params`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_ctrl_h264_decode_params {
     pub dpb: [v4l2_h264_dpb_entry; V4L2_H264_NUM_DPB_ENTRIES],
     pub nal_ref_idc: u16,

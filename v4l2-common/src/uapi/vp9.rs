@@ -13,7 +13,9 @@ pub const V4L2_VP9_LOOP_FILTER_FLAG_DELTA_UPDATE: u8 = 0x2;
 
 /// `struct v4l2_vp9_loop_filter`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_vp9_loop_filter {
     pub ref_deltas: [i8; 4],
     pub mode_deltas: [i8; 2],
@@ -25,7 +27,9 @@ pub struct v4l2_vp9_loop_filter {
 
 /// `struct v4l2_vp9_quantization`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_vp9_quantization {
     pub base_q_idx: u8,
     pub delta_q_y_dc: i8,
@@ -48,7 +52,9 @@ pub const V4L2_VP9_SEG_LVL_MAX: usize = 4;
 
 /// `struct v4l2_vp9_segmentation`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_vp9_segmentation {
     pub feature_data: [[i16; 4]; 8],
     pub feature_enabled: [u8; 8],
@@ -89,7 +95,9 @@ pub const V4L2_VP9_REFERENCE_MODE_SELECT: u8 = 2;
 
 /// `struct v4l2_ctrl_vp9_frame`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_ctrl_vp9_frame {
     pub lf: v4l2_vp9_loop_filter,
     pub quant: v4l2_vp9_quantization,
@@ -118,7 +126,9 @@ pub struct v4l2_ctrl_vp9_frame {
 
 /// `struct v4l2_vp9_mv_probs`
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_vp9_mv_probs {
     pub joint: [u8; 3],
     pub sign: [u8; 2],
@@ -139,7 +149,9 @@ pub const V4L2_VP9_TX_MODE_SELECT: u8 = 4;
 
 /// `struct v4l2_ctrl_vp9_compressed_hdr`: delta probabilities as read from the compressed header (0: no update).
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct v4l2_ctrl_vp9_compressed_hdr {
     pub tx_mode: u8,
     pub tx8: [[u8; 1]; 2],

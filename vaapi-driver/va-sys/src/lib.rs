@@ -52,7 +52,9 @@ pub fn to_bytes<T: Plain>(value: &T) -> Vec<u8> {
     let mut bytes = vec![0u8; size];
     // SAFETY: source and target are `size` bytes, do not overlap, and the target takes any byte; a copy of padding bytes
     // through raw memory is not read as a typed value before it lies in initialised memory.
-    unsafe { core::ptr::copy_nonoverlapping((value as *const T).cast::<u8>(), bytes.as_mut_ptr(), size) };
+    unsafe {
+        core::ptr::copy_nonoverlapping((value as *const T).cast::<u8>(), bytes.as_mut_ptr(), size)
+    };
     bytes
 }
 
@@ -110,7 +112,9 @@ impl VADecPictureParameterBufferAV1 {
     }
 
     /// The bit-fields of `loop_restoration_fields`.
-    pub fn loop_restoration_bits(&self) -> _VADecPictureParameterBufferAV1__bindgen_ty_6__bindgen_ty_1 {
+    pub fn loop_restoration_bits(
+        &self,
+    ) -> _VADecPictureParameterBufferAV1__bindgen_ty_6__bindgen_ty_1 {
         // SAFETY: both members of the union are the same bits of plain integers.
         unsafe { self.loop_restoration_fields.bits }
     }
