@@ -27,8 +27,10 @@ replay() {
 
 cargo build --release --locked -q -p daedalus-stress -p daedalus-fuzz-entries || exit 1
 check "16 contexts in one process" "$bin/contexts"
+check "16 branches of one GStreamer pipeline" "$bin/pipeline"
 check "2,000 pictures, flat memory; contexts made and destroyed" "$bin/memory"
 check "damaged streams" "$bin/damage" --seeds 2
+check "another libavcodec in the process" "$bin/other_libavcodec"
 check "fuzz targets on recorded streams and mutations" replay
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
