@@ -111,8 +111,8 @@ impl Abilities {
     }
 }
 
-/// What FFmpeg says (with its spelling) where its AV1 decoder has no hwaccel to offer for a pixel format.
-const NO_MONOCHROME: &str = "doesn't suppport hardware accelerated AV1 decoding";
+/// Part of what FFmpeg says where its AV1 decoder has no hwaccel to offer for a pixel format.
+const NO_MONOCHROME: &str = "hardware accelerated AV1 decoding";
 
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
