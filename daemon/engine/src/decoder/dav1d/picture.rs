@@ -8,12 +8,28 @@ use crate::{
     frame::{Frame, FrameBuffer, Plane},
 };
 use rav1d::include::dav1d::{
-    headers::{DAV1D_PIXEL_LAYOUT_I400, DAV1D_PIXEL_LAYOUT_I420},
+    headers::{DAV1D_PIXEL_LAYOUT_I400, DAV1D_PIXEL_LAYOUT_I420, Dav1dFilmGrainData},
     picture::Dav1dPicture,
 };
 use std::{
     mem::forget,
     sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+// What `arm/src/arm/asm-offsets.h` tells rav1d's ARM assembly must be true of the rav1d that is linked.
+const _: () = {
+    use std::mem::offset_of;
+    assert!(offset_of!(Dav1dFilmGrainData, seed) == 0);
+    assert!(offset_of!(Dav1dFilmGrainData, scaling_shift) == 88);
+    assert!(offset_of!(Dav1dFilmGrainData, ar_coeff_lag) == 92);
+    assert!(offset_of!(Dav1dFilmGrainData, ar_coeffs_y) == 96);
+    assert!(offset_of!(Dav1dFilmGrainData, ar_coeffs_uv) == 120);
+    assert!(offset_of!(Dav1dFilmGrainData, ar_coeff_shift) == 176);
+    assert!(offset_of!(Dav1dFilmGrainData, grain_scale_shift) == 184);
+    assert!(offset_of!(Dav1dFilmGrainData, uv_mult) == 188);
+    assert!(offset_of!(Dav1dFilmGrainData, uv_luma_mult) == 196);
+    assert!(offset_of!(Dav1dFilmGrainData, uv_offset) == 204);
+    assert!(offset_of!(Dav1dFilmGrainData, clip_to_restricted_range) == 216);
 };
 
 /// An owned reference to a finished picture; clones share it.
