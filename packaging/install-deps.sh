@@ -59,6 +59,9 @@ if ! new_enough "$(cargo_version)"; then
     if [ -z "$updated" ]; then as_root apt-get -q update >&2 || fail "apt-get update failed"; updated=1; fi
     if new_enough "$(candidate cargo)"; then
         install cargo rustc
+    elif new_enough "$(candidate cargo-web)"; then
+        # Debian 12 keeps a current Rust for its browsers under these names.
+        install cargo-web rustc-web
     elif [ -n "$(candidate rustup)" ]; then
         command -v rustup >/dev/null || install rustup
         rustup default stable || fail "rustup could not install a stable Rust toolchain"
@@ -66,4 +69,17 @@ if ! new_enough "$(cargo_version)"; then
     new_enough "$(cargo_version)" ||
         fail "Rust $needed or newer is needed, found '$(cargo_version)', and this Debian release has no newer package.
 install-deps: install a toolchain with rustup (the installer that the Rust project offers), then run this again."
+fi
+
+# make test formats and lints with the compiler's own tools, which Debian packages apart from it.
+if [ "${1:-all}" != build ]; then
+    tools() { PATH="$PATH:$HOME/.cargo/bin"; cargo fmt --version && cargo clippy --version; }
+    if ! tools >/dev/null 2>&1; then
+        if [ "$(dpkg-query -W -f '${db:Status-Status}' cargo-web 2>/dev/null)" = installed ]; then
+            install rustfmt-web rust-web-clippy
+        else
+            install rustfmt rust-clippy
+        fi
+        tools >/dev/null || fail "cargo fmt and cargo clippy are needed for make test"
+    fi
 fi
