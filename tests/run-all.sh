@@ -23,14 +23,14 @@ step() {
     [ -n "$counts" ] || p=$((status == 0))
     [ $status = 0 ] || [ "$f" != 0 ] || f=1
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-    printf '%-12s %-6s %4d s   %s passed, %s failed, %s skipped\n' \
+    printf '%-16s %-6s %4d s   %s passed, %s failed, %s skipped\n' \
         "$name" "$([ $status = 0 ] && echo ok || echo FAILED)" $((SECONDS - start)) "$p" "$f" "$s"
     [ $status = 0 ] || { echo "--- $log"; tail -n 60 "$log"; echo "---"; }
     return $status
 }
 
 build() {
-    cargo build --release --locked -p daedalus-vaapi-driver -p daedalus-tests &&
+    cargo build --release --locked -p daedalus-vaapi-driver -p daedalus-tests -p daedalus-stress &&
         cp -u "$target/release/libdaedalus_drv_video.so" "$target/dri/daedalus_drv_video.so"
 }
 
@@ -41,6 +41,10 @@ if step build build; then
     step symbols tests/check-symbols.sh "$target/dri/daedalus_drv_video.so"
     step demo "$target/release/demo"
     step foreign tests/foreign-libavcodec/run.sh
+    step other-libavcodec "$target/release/other_libavcodec"
+    step contexts "$target/release/contexts"
+    step memory "$target/release/memory"
+    step damage "$target/release/damage"
     step conformance "$target/release/conformance"
     sed -n '/^client  /,$p' "$logs/conformance.log"
 fi
