@@ -13,7 +13,7 @@ DRIVER := $(TARGET)/dri/daedalus_drv_video.so
 DESTDIR ?=
 ARGS ?=
 
-.PHONY: build driver tools deps-build deps-test deps-bench demo test conformance trixie bench install uninstall fuzz fmt lint check-symbols clean
+.PHONY: build driver tools deps-build deps-test deps-bench demo test conformance trixie bench install uninstall fuzz sanitizers fmt lint check-symbols clean
 
 build: deps-build driver
 
@@ -66,9 +66,13 @@ lint:
 
 # Each target for FUZZ_SECONDS; needs cargo-fuzz and a nightly toolchain.
 FUZZ_SECONDS ?= 600
-fuzz:
-	cd fuzz && for target in $$($(CARGO) +nightly fuzz list); do \
-	  $(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=4096; done
+fuzz: deps-test
+	fuzz/run.sh $(FUZZ_SECONDS)
+
+# AddressSanitizer with LeakSanitizer, and ThreadSanitizer; need a nightly toolchain with rust-src.
+sanitizers: deps-test
+	tests/stress/asan.sh
+	tests/stress/tsan.sh
 
 clean:
 	$(CARGO) clean

@@ -43,8 +43,10 @@ if step build build; then
     step foreign tests/foreign-libavcodec/run.sh
     step other-libavcodec "$target/release/other_libavcodec"
     step contexts "$target/release/contexts"
+    step pipeline "$target/release/pipeline"
     step memory "$target/release/memory"
-    step damage "$target/release/damage"
+    step damage "$target/release/damage" --seeds 2
+    step fuzz-replay fuzz/replay.sh
     step conformance "$target/release/conformance"
     sed -n '/^client  /,$p' "$logs/conformance.log"
 fi
