@@ -39,7 +39,7 @@ impl Usage {
 }
 
 impl Usage {
-    /// As soon as there are no more than `threads` threads, or after ten seconds: decoders end behind the client's back.
+    /// As soon as there are no more than `threads` threads, or after two seconds: decoders end behind the client's back.
     ///
     /// # Errors
     /// As [`Usage::now`].
@@ -47,7 +47,7 @@ impl Usage {
         let started = Instant::now();
         loop {
             let now = Self::now()?;
-            if now.threads <= threads || started.elapsed() > Duration::from_secs(10) {
+            if now.threads <= threads || started.elapsed() > Duration::from_secs(2) {
                 return Ok(now);
             }
             std::thread::sleep(Duration::from_millis(10));
