@@ -38,6 +38,12 @@ impl Usage {
     }
 }
 
+/// Threads of the idle streams that the driver may keep: four at most, each with its decoder's threads and a few of its own.
+pub fn kept_threads() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    4 * (processors.min(8) + 4)
+}
+
 impl Usage {
     /// As soon as there are no more than `threads` threads, or after two seconds: decoders end behind the client's back.
     ///

@@ -11,7 +11,7 @@ use stress::{
     av::{self, Decoder, Device},
     child,
     clips::{self, Clip, Wish},
-    usage::Usage,
+    usage::{Usage, kept_threads},
 };
 
 /// What allocators may keep for themselves. A leak of one 320x180 frame (86 KiB) in a hundred pictures is below
@@ -118,9 +118,8 @@ fn churn(clips: &[Clip], device: &Device, contexts: usize) -> Result<()> {
         end.resident.saturating_sub(warm.resident) < SLACK,
         "memory grows: {warm}; {end}"
     );
-    // Of the streams that no context uses the driver keeps four at most; a leak would have left all of them.
-    let processors = std::thread::available_parallelism()?.get();
-    let kept = 4 * (processors.min(8) + 4);
+    // A leak would have left the threads of all contexts.
+    let kept = kept_threads();
     ensure!(
         contexts > 2 * kept && end.threads <= before.threads + kept && end.files <= before.files,
         "{before}; {end}"
