@@ -2,11 +2,11 @@
 //! One linear NV12 or P010 object: its layout and its memory. Surfaces and images are made of these.
 
 use crate::error::{Error, Result};
-use crate::lock::lock;
+use crate::lock::{self, lock};
 use crate::memory::Memory;
 use engine::frame::Frame;
 use engine::pack::{Format, Target, pack};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use va_sys::{VA_FOURCC_NV12, VA_FOURCC_P010};
 
 /// Largest width and height of a surface or an image, in pixels (`VAImage` has 16 bits; four bytes per pixel fit `u32`).
@@ -150,7 +150,13 @@ pub struct Pixels {
     layout: Layout,
     memory: Memory,
     pool: Weak<Pool>,
+    /// Held by whoever reads or writes samples in here: clients may read a surface while a picture comes out into it. What a
+    /// client does with a mapping is its own.
+    access: RwLock<()>,
 }
+
+/// Access to the source and to the target of a copy.
+type Both<'a> = (Option<RwLockReadGuard<'a, ()>>, RwLockWriteGuard<'a, ()>);
 
 impl Drop for Pixels {
     fn drop(&mut self) {
@@ -170,6 +176,7 @@ impl Pixels {
             layout,
             memory: Memory::pages(layout.size)?,
             pool: Weak::new(),
+            access: RwLock::new(()),
         })
     }
 
@@ -185,6 +192,7 @@ impl Pixels {
             layout,
             memory: spare?,
             pool: Arc::downgrade(pool),
+            access: RwLock::new(()),
         })
     }
 
@@ -214,6 +222,7 @@ impl Pixels {
             height: height.min(self.layout.height),
             format: self.layout.format,
         };
+        let _access = lock::write(&self.access);
         // SAFETY: both planes of the layout lie inside the memory, which `self` keeps for the call, and a decoder's frame
         // is memory of its own.
         unsafe { pack(frame, &target) }.map_err(|error| Error::Decoding(error.to_string()))
@@ -226,6 +235,7 @@ impl Pixels {
             // 10-bit values in the high bits, little-endian.
             Format::P010 => [&[0, 16], &[0, 128]],
         };
+        let _access = lock::write(&self.access);
         for (plane, value) in self.layout.planes.iter().zip(values) {
             let row = value.repeat(plane.row_bytes / value.len());
             for y in 0..plane.rows {
@@ -263,6 +273,7 @@ impl Pixels {
             ));
         }
         let bytes = self.layout.format.sample_bytes();
+        let _access = self.access_to(target);
         let scales = [1usize, 2];
         for ((from, to), scale) in self
             .layout
@@ -304,6 +315,19 @@ impl Pixels {
         Ok(())
     }
 
+    /// Waits until `self` may be read and `target` written. Two copies between the same two objects never wait for each other.
+    fn access_to<'a>(&'a self, target: &'a Self) -> Both<'a> {
+        if std::ptr::eq(self, target) {
+            (None, lock::write(&target.access))
+        } else if std::ptr::from_ref(self) < std::ptr::from_ref(target) {
+            let read = lock::read(&self.access);
+            (Some(read), lock::write(&target.access))
+        } else {
+            let write = lock::write(&target.access);
+            (Some(lock::read(&self.access)), write)
+        }
+    }
+
     /// Calls `consume` with the bytes of each row of the top left `width` x `height` samples, luma first.
     pub fn visible_rows(&self, width: u32, height: u32, mut consume: impl FnMut(&[u8])) {
         let (width, height) = (
@@ -315,6 +339,7 @@ impl Pixels {
             (width * bytes, height),
             (width.div_ceil(2) * 2 * bytes, height.div_ceil(2)),
         ];
+        let _access = lock::read(&self.access);
         for (plane, (row_bytes, rows)) in self.layout.planes.iter().zip(sizes) {
             let mut row = vec![0; row_bytes];
             for y in 0..rows {
@@ -446,6 +471,23 @@ mod tests {
                 )
                 .is_err()
         );
+    }
+
+    #[test]
+    fn copies_in_both_directions_and_within_one_object_end() {
+        let [a, b] = [1, 2].map(|_| filled(Format::Nv12, 64, 64));
+        let rect = Rect {
+            x: 0,
+            y: 0,
+            width: 64,
+            height: 64,
+        };
+        std::thread::scope(|scope| {
+            for (from, to) in [(&a, &b), (&b, &a), (&a, &a)] {
+                scope.spawn(move || (0..500).for_each(|_| from.copy_to(rect, to, 0, 0).unwrap()));
+            }
+        });
+        assert_eq!(sample(&a, 0, 5, 5), sample(&b, 0, 5, 5));
     }
 
     #[test]
